@@ -1,0 +1,73 @@
+# Tollgate's commands. They need git, make and Python >= 3.11; everything else is installed into this checkout.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# Asked for only when an environment has to be made: the first of these that is new enough and can make one.
+PYTHON ?= $(shell sh local/find-python)
+VENV := .venv
+RUN := env -u VIRTUAL_ENV -u PYTHONHOME PYTHONPATH="$(CURDIR)/layers/tollgate:$(CURDIR)/cli" PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+PY := $(RUN) $(VENV)/bin/python
+CODE := layers/tollgate/tollgate functions cli local tests
+TYPED := layers/tollgate/tollgate functions cli local
+TESTS ?= tests
+STACK ?= tollgate
+
+READY := $(VENV)/.ready
+MINISTACK := .venv-ministack/.ready
+NODE := node_modules/.ready
+
+.PHONY: help setup demo serve test check lint format types imports template faults relayer lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (the other commands do it by themselves)
+
+demo: setup ## show one paid call on a local AWS and a local chain, from the 402 to the receipt
+	@$(PY) -m local.demo
+
+serve: setup ## keep the local stack up and print its URLs, a funded test key and lines to try
+	@$(PY) -m local.serve
+
+test: setup ## run all tests (TESTS=tests/unit for a part)
+	@$(PY) -m pytest $(TESTS)
+
+check: lint types imports template test ## everything a change must pass
+
+lint: $(READY) ## format and lint (ruff)
+	@echo "· lint" && $(PY) -m ruff format --check --quiet $(CODE) && $(PY) -m ruff check --quiet $(CODE)
+
+format: $(READY) ## rewrite the code in its one format and apply safe fixes
+	@$(PY) -m ruff check --fix --quiet $(CODE); $(PY) -m ruff format $(CODE)
+
+types: $(READY) ## type check (mypy, strict)
+	@echo "· types" && $(PY) -m mypy $(TYPED)
+
+imports: $(READY) ## hold the layers' one-way imports
+	@echo "· imports" && PYTHONPATH=layers/tollgate:cli:. $(VENV)/bin/lint-imports --no-cache --no-logo
+
+template: $(READY) ## lint template.yaml (sam validate, cfn-lint)
+	@echo "· template" && $(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint && $(RUN) cfn-lint template.yaml
+
+faults: setup ## break each rule on purpose and see its test fail
+	@$(PY) -m pytest tests/faults
+
+relayer: $(READY) ## print a deployed stack's relayer and its gas balance (STACK=tollgate)
+	@$(PY) -m tollgate_cli relayer --stack $(STACK)
+
+lock: $(READY) ## renew the pinned requirements
+	@$(PY) -m local.lock
+
+clean: ## remove everything that was installed or built here
+	rm -rf .venv .venv-ministack node_modules .build .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(READY): requirements/dev.txt
+	@"$(PYTHON)" local/bootstrap.py python .venv requirements/dev.txt
+
+$(MINISTACK): requirements/ministack.txt | $(READY)
+	@$(PY) local/bootstrap.py python .venv-ministack requirements/ministack.txt
+
+$(NODE): package.json package-lock.json | $(READY)
+	@$(PY) local/bootstrap.py node node_modules
