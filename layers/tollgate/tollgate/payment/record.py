@@ -1,0 +1,122 @@
+"""A payment as the seller's ledger holds it, and an answer as it is kept for a resend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.settlement import SettleRequest
+from tollgate.payment.states import State
+from tollgate.wire.models import Authorization, SettleResponse
+from tollgate.wire.primitives import Bytes32
+from tollgate.wire.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is written when a payment is claimed. Amounts are atomic units, times Unix seconds.
+
+    ``owner`` is this invocation's random token; ``identifier`` the SHA-256 of the buyer's
+    payment-identifier, ``identifier_secret`` whether it is long enough to prove anything (rule 6).
+    """
+
+    id: PaymentId
+    authorization: Authorization
+    signature: bytes = field(repr=False)
+    seller: str
+    route: str
+    fingerprint: str
+    resource_url: str
+    owner: str
+    source: str
+    identifier: str | None
+    identifier_secret: bool
+    seen_block: int
+    claimed_at: int
+    lease_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment, read consistently."""
+
+    claim: Claim
+    state: State
+    fence: int
+    transaction: Bytes32 | None = None
+    log_index: int | None = None
+    block_number: int | None = None
+    block_hash: Bytes32 | None = None
+    ours: bool = False
+    settled_at: int | None = None
+    address_resends: int = 0
+    attempts: int = 0
+    reason: Reason | None = None
+
+    @property
+    def id(self) -> PaymentId:
+        """The payment's identity."""
+        return self.claim.id
+
+    def alive(self, now: float) -> bool:
+        """Whether its owner's lease still runs: nobody else may touch it (rule 11)."""
+        return now <= self.claim.lease_until
+
+    def settle_request(self) -> SettleRequest:
+        """What to ask of the facilitator; the same every time."""
+        claim = self.claim
+        return SettleRequest(
+            network=claim.id.network,
+            asset=claim.id.asset,
+            authorization=claim.authorization,
+            signature=claim.signature,
+            seen_block=claim.seen_block,
+            seller=claim.seller,
+        )
+
+    def success(self) -> SettleResponse:
+        """PAYMENT-RESPONSE of a settled payment."""
+        return SettleResponse(
+            success=True,
+            transaction=str(self.transaction or ""),
+            network=self.id.network,
+            payer=self.id.payer,
+            amount=self.claim.authorization.value,
+        )
+
+    def pending(self) -> SettleResponse:
+        """PAYMENT-RESPONSE of one whose outcome is unknown."""
+        return SettleResponse(
+            success=False,
+            transaction=str(self.transaction or ""),
+            network=self.id.network,
+            payer=self.id.payer,
+            error_reason=Reason.SETTLEMENT_PENDING.value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The upstream's answer, encoded, as it is served now and on a resend."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of status, headers and body together."""
+        return 3 + sum(len(k) + len(v) + 4 for k, v in self.headers) + len(self.body)
+
+
+def debt_row(payment: Payment, now: int, why: str) -> Mapping[str, Any]:
+    """The row that says: the upstream ran and was not paid for."""
+    return {
+        "payer": payment.id.payer.lower,
+        "route": payment.claim.route,
+        "amount": payment.claim.authorization.value,
+        "network": str(payment.id.network),
+        "asset": payment.id.asset.lower,
+        "why": why,
+        "at": now,
+    }

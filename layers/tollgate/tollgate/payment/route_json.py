@@ -1,0 +1,173 @@
+"""Routes and network statuses as the JSON that the routes table holds.
+
+Reading is strict: exactly the fields that writing makes. An item that anything else wrote is an
+operator's problem and is never served from.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from tollgate.errors import ConfigurationError
+from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, UpstreamTarget
+from tollgate.wire.models import Requirements
+from tollgate.wire.primitives import Address, Network, parse_atomic
+
+FORMAT = 1
+
+
+def routes_to_json(routes: Sequence[Route]) -> str:
+    """The routes as one compact JSON text."""
+    return json.dumps({"format": FORMAT, "routes": [_route_out(r) for r in routes]}, separators=(",", ":"))
+
+
+def routes_from_json(text: str) -> tuple[Route, ...]:
+    """Read ``routes_to_json`` back. Raises ``ConfigurationError`` on anything else."""
+    try:
+        document = _fields(_parse(text), "format", "routes")
+        if document["format"] != FORMAT or isinstance(document["format"], bool):
+            raise ValueError(f"format must be {FORMAT}")
+        return tuple(_route_in(item) for item in _list(document["routes"], "routes"))
+    except ValueError as error:
+        raise ConfigurationError(f"the routes table holds routes that cannot be read: {error}") from error
+
+
+def status_to_json(status: NetworkStatus) -> str:
+    """A network's status as compact JSON."""
+    document = {
+        "network": str(status.network),
+        "relayers": [str(address) for address in status.relayers],
+        "hasGas": status.has_gas,
+        "checkedAt": status.checked_at,
+    }
+    return json.dumps(document, separators=(",", ":"))
+
+
+def status_from_json(text: str) -> NetworkStatus:
+    """Read ``status_to_json`` back. Raises ``ConfigurationError``."""
+    try:
+        data = _fields(_parse(text), "network", "relayers", "hasGas", "checkedAt")
+        return NetworkStatus(
+            Network.parse(data["network"]),
+            tuple(Address.parse(item) for item in _list(data["relayers"], "relayers")),
+            _flag(data["hasGas"], "hasGas"),
+            _whole(data["checkedAt"], "checkedAt"),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"the routes table holds a status that cannot be read: {error}") from error
+
+
+def _route_out(route: Route) -> dict[str, Any]:
+    secret = route.upstream.secret_header
+    return {
+        "id": route.id,
+        "method": route.method,
+        "pattern": route.pattern,
+        "accepts": [r.to_json() for r in route.accepts],
+        "previous": [{"requirements": p.requirements.to_json(), "until": p.until} for p in route.previous],
+        "upstream": {
+            "url": route.upstream.url,
+            "timeoutSeconds": route.upstream.timeout_seconds,
+            "secretHeader": None if secret is None else {"name": secret[0], "secret": secret[1]},
+        },
+        "description": route.description,
+        "mimeType": route.mime_type,
+        "sourceAddressResends": route.source_address_resends,
+    }
+
+
+def _route_in(item: object) -> Route:
+    data = _fields(
+        item,
+        "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
+        "sourceAddressResends",
+    )  # fmt: skip
+    upstream = _fields(data["upstream"], "url", "timeoutSeconds", "secretHeader")
+    timeout = upstream["timeoutSeconds"]
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
+        raise ValueError("timeoutSeconds must be a number over 0")
+    secret: tuple[str, str] | None = None
+    if upstream["secretHeader"] is not None:
+        header = _fields(upstream["secretHeader"], "name", "secret")
+        secret = (_text(header["name"], "name"), _text(header["secret"], "secret"))
+    previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
+    return Route(
+        id=_text(data["id"], "id"),
+        method=_text(data["method"], "method"),
+        pattern=_text(data["pattern"], "pattern"),
+        accepts=tuple(_requirements_in(r) for r in _list(data["accepts"], "accepts")),
+        previous=tuple(
+            PreviousPrice(_requirements_in(p["requirements"]), _whole(p["until"], "until")) for p in previous
+        ),
+        upstream=UpstreamTarget(_text(upstream["url"], "url"), float(timeout), secret),
+        description=_text(data["description"], "description"),
+        mime_type=_text(data["mimeType"], "mimeType"),
+        source_address_resends=_flag(data["sourceAddressResends"], "sourceAddressResends"),
+    )
+
+
+def _requirements_in(item: object) -> Requirements:
+    data = _fields(
+        item, "scheme", "network", "amount", "asset", "payTo", "maxTimeoutSeconds", "extra"
+    )  # fmt: skip
+    if data["scheme"] != "exact":
+        raise ValueError("scheme must be exact")
+    amount = parse_atomic(data["amount"])
+    if amount == 0:
+        raise ValueError("amount must be over 0")
+    extra = data["extra"]
+    if not isinstance(extra, dict) or not all(isinstance(value, str) for value in extra.values()):
+        raise ValueError("extra must be an object of strings")
+    return Requirements(
+        scheme="exact",
+        network=Network.parse(data["network"]),
+        amount=amount,
+        asset=Address.parse(data["asset"]),
+        pay_to=Address.parse(data["payTo"]),
+        max_timeout_seconds=_whole(data["maxTimeoutSeconds"], "maxTimeoutSeconds"),
+        extra=extra,
+    )
+
+
+def _parse(text: str) -> object:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            raise ValueError("a key stands there twice")
+        return found
+
+    def constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not JSON")
+
+    parsed: object = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    return parsed
+
+
+def _fields(data: object, *names: str) -> dict[str, Any]:
+    if not isinstance(data, dict) or set(data) != set(names):
+        raise ValueError(f"must be an object with exactly {', '.join(names)}")
+    return data
+
+
+def _list(value: object, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} must be a list")
+    return value
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be text")
+    return value
+
+
+def _whole(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} must be a whole number")
+    return value
+
+
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false")
+    return value

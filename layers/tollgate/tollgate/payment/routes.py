@@ -1,0 +1,69 @@
+"""What is for sale: routes with their prices, and what is known of the networks that collect them.
+
+These are values only; ``gateway.catalogue`` matches and merges them, ``ledger.routes`` keeps them.
+Times are Unix seconds, timeouts seconds, amounts atomic units.
+"""
+
+from dataclasses import dataclass, field
+
+from tollgate.wire.models import Requirements
+from tollgate.wire.primitives import Address, Network
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTarget:
+    """Where a paid request goes.
+
+    ``url`` is an absolute URL whose path segments may be ``{param}``s of the route's pattern;
+    ``secret_header`` is (header name, name of the secret whose value it carries).
+    """
+
+    url: str
+    timeout_seconds: float
+    secret_header: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousPrice:
+    """Requirements that were offered before a change and are still acceptable until ``until``, inclusive."""
+
+    requirements: Requirements
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One priced route. ``source_address_resends``: whether its address may admit a resend (rule 6)."""
+
+    id: str
+    method: str
+    pattern: str
+    accepts: tuple[Requirements, ...]
+    previous: tuple[PreviousPrice, ...]
+    upstream: UpstreamTarget
+    description: str = ""
+    mime_type: str = ""
+    source_address_resends: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStatus:
+    """Whether a network's relayers can pay for gas, as last checked."""
+
+    network: Network
+    relayers: tuple[Address, ...]
+    has_gas: bool
+    checked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The routes table, read at once. ``version`` is 0 while nothing was ever applied."""
+
+    routes: tuple[Route, ...]
+    networks: tuple[NetworkStatus, ...] = field(default=())
+    version: int = 0
+
+    def status(self, network: Network) -> NetworkStatus | None:
+        """What is known of a network; ``None`` before the first check."""
+        return next((status for status in self.networks if status.network == network), None)

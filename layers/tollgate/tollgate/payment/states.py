@@ -1,0 +1,73 @@
+"""The states of a payment and of a settlement, and the only moves between them.
+
+The arrows are data: the ledger derives every DynamoDB condition from them, and a test compares
+them with the picture in docs/architecture.md. The arrows of the upfront flow and of the
+authorizer come with the code that walks them.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+
+class State(StrEnum):
+    """Where a payment stands in the seller's ledger (authorization flow)."""
+
+    EXECUTING = "EXECUTING"
+    SETTLING = "SETTLING"
+    SETTLED = "SETTLED"
+    REVERSED = "REVERSED"
+    UNPAID = "UNPAID"
+    UNRESOLVED = "UNRESOLVED"
+    RELEASED = "RELEASED"
+    PAID_UNSERVED = "PAID_UNSERVED"
+    REFUNDED = "REFUNDED"
+
+
+class SettlementState(StrEnum):
+    """Where a settlement stands in the facilitator's ledger."""
+
+    RESERVED = "RESERVED"
+    SIGNED = "SIGNED"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+
+
+TRANSITIONS: Mapping[State | None, frozenset[State]] = {
+    None: frozenset({State.EXECUTING}),
+    State.EXECUTING: frozenset({State.SETTLING, State.RELEASED}),
+    State.SETTLING: frozenset({State.SETTLED, State.UNPAID, State.UNRESOLVED}),
+    State.SETTLED: frozenset({State.REVERSED}),
+    State.REVERSED: frozenset({State.SETTLING}),
+    State.UNRESOLVED: frozenset({State.SETTLING}),
+    State.RELEASED: frozenset({State.PAID_UNSERVED}),
+    State.UNPAID: frozenset({State.PAID_UNSERVED}),
+    State.PAID_UNSERVED: frozenset({State.REFUNDED}),
+    State.REFUNDED: frozenset(),
+}
+
+SETTLEMENT_TRANSITIONS: Mapping[SettlementState | None, frozenset[SettlementState]] = {
+    # Straight to the end: a payment that was already used, or expired, when it was first brought here.
+    None: frozenset({SettlementState.RESERVED, SettlementState.CONFIRMED, SettlementState.FAILED}),
+    SettlementState.RESERVED: frozenset({SettlementState.SIGNED}),
+    SettlementState.SIGNED: frozenset({SettlementState.CONFIRMED, SettlementState.FAILED}),
+    # Back again when the block of the proof is gone: the same bytes are sent again (threat 57).
+    SettlementState.CONFIRMED: frozenset({SettlementState.SIGNED}),
+    SettlementState.FAILED: frozenset(),
+}
+
+# While a payment is in one of these, nobody knows whether it is paid: no answer carries an offer.
+OUTCOME_UNKNOWN = frozenset({State.SETTLING, State.REVERSED, State.UNRESOLVED})
+
+S = TypeVar("S", State, SettlementState)
+
+
+def sources(target: S, arrows: Mapping[S | None, frozenset[S]]) -> tuple[S, ...]:
+    """The states from which ``target`` may be reached, in a stable order.
+
+    Raises ``ValueError`` when no arrow leads to ``target`` from an existing item: a bug.
+    """
+    found = sorted(s for s, targets in arrows.items() if s is not None and target in targets)
+    if not found:
+        raise ValueError(f"no arrow leads to {target}")
+    return tuple(found)
