@@ -1,0 +1,194 @@
+"""An EVM chain as the use cases need it. One batch where one will do; nothing is ever guessed.
+
+Every question carries ``eth_chainId``: an endpoint of another network would prove the wrong things.
+Timeouts are seconds for the whole method. All methods raise ``ChainUnavailable``.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tollgate.chain import answers
+from tollgate.chain.answers import Head, Receipt
+from tollgate.chain.broadcast import Broadcaster, BroadcastRefused, BroadcastRefusedKind
+from tollgate.chain.rpc import Call, RpcClient, RpcError
+from tollgate.chain.uses import Use, UseFinder, token_call
+from tollgate.errors import ChainUnavailable
+from tollgate.payment.networks import Asset, NetworkInfo
+from tollgate.payment.settlement import TransferProof
+from tollgate.schemes.exact import eip3009
+from tollgate.wire.models import Authorization
+from tollgate.wire.primitives import Address, Bytes32
+
+__all__ = [
+    "BroadcastRefused",
+    "BroadcastRefusedKind",
+    "ChainCheck",
+    "EvmChain",
+    "Head",
+    "Preparation",
+    "Receipt",
+    "TransferProof",
+    "Use",
+]
+
+# For nodes without eth_maxPriorityFeePerGas: 0.001 gwei, the usual tip on Base.
+DEFAULT_TIP = 1_000_000
+_POLL_SECONDS = 0.5
+_CALL_SECONDS = 5.0
+# geth: 3, "execution reverted"; nethermind, besu and older nodes: -32015 or -32000 with the word.
+_REVERT_CODES = frozenset({3, -32015})
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCheck:
+    """What one look at the chain says of an authorization; ``balance`` in atomic units of the asset."""
+
+    nonce_used: bool
+    balance: int
+    would_succeed: bool
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A check, and what a transaction needs: the relayer's mined nonce, fees in wei per gas."""
+
+    check: ChainCheck
+    chain_nonce: int
+    base_fee: int
+    tip: int
+
+
+class EvmChain:
+    """One network through its RPC endpoints."""
+
+    def __init__(self, rpc: RpcClient, info: NetworkInfo) -> None:
+        self._rpc = rpc
+        self._info = info
+        self._broadcaster = Broadcaster(rpc)
+        self._pending = True
+
+    def check(self, asset: Asset, a: Authorization, signature: bytes, timeout: float) -> ChainCheck:
+        """Whether ``a`` would settle now: nonce, balance and a simulation at ``pending``, and the head."""
+        return self._check(asset, a, signature, [], timeout)[0]
+
+    def prepare(
+        self, asset: Asset, a: Authorization, signature: bytes, relayer: Address, timeout: float
+    ) -> Preparation:
+        """The check, with the relayer's transaction count (``latest``: mined only) and today's fees."""
+        more: list[Call] = [
+            ("eth_getTransactionCount", [relayer.lower, "latest"]),
+            ("eth_maxPriorityFeePerGas", []),
+        ]
+        check, (count, tip) = self._check(asset, a, signature, more, timeout)
+        return Preparation(
+            check=check,
+            chain_nonce=answers.quantity(count, "the transaction count"),
+            base_fee=check.head.base_fee,
+            tip=DEFAULT_TIP if isinstance(tip, RpcError) else answers.quantity(tip, "the tip"),
+        )
+
+    def _check(
+        self, asset: Asset, a: Authorization, signature: bytes, more: list[Call], timeout: float
+    ) -> tuple[ChainCheck, list[Any]]:
+        deadline = time.monotonic() + timeout
+        transfer = eip3009.transfer_calldata(a, signature)
+        while True:
+            block = "pending" if self._pending else "latest"
+            calls: list[Call] = [
+                token_call(asset, eip3009.authorization_state_calldata(a.from_, a.nonce), block),
+                token_call(asset, eip3009.balance_calldata(a.from_), block),
+                token_call(asset, transfer, block),
+                ("eth_getBlockByNumber", ["latest", False]),
+            ]
+            used, balance, simulation, latest, *rest = self._ask([*calls, *more], deadline - time.monotonic())
+            if self._pending and isinstance(used, RpcError) and not answers.is_busy(used):
+                # A view of a token does not revert: this node refuses the tag, now and later.
+                self._pending = False
+                continue
+            check = ChainCheck(
+                nonce_used=answers.flag(used, "authorizationState"),
+                balance=int.from_bytes(answers.word(balance, "balanceOf"), "big"),
+                would_succeed=not _reverted(simulation),
+                head=answers.head(latest),
+            )
+            return check, rest
+
+    def transaction_count(self, address: Address, timeout: float) -> int:
+        """How many transactions of ``address`` are mined: its next nonce."""
+        count = self._ask([("eth_getTransactionCount", [address.lower, "latest"])], timeout)[0]
+        return answers.quantity(count, "the transaction count")
+
+    def balances(self, addresses: Sequence[Address], timeout: float) -> list[int]:
+        """Native balances in wei, in the order asked."""
+        found = self._ask([("eth_getBalance", [a.lower, "latest"]) for a in addresses], timeout)
+        return [answers.quantity(item, "a balance") for item in found]
+
+    def broadcast(self, raw: bytes, timeout: float) -> Receipt | None:
+        """Hand over a raw transaction: the receipt if the node waited for it, ``None`` if it is to be
+        looked for. Raises ``BroadcastRefused`` too; none of it says that the payment failed."""
+        return self._broadcaster.send(raw, timeout)
+
+    def receipt(self, transaction: Bytes32, timeout: float) -> Receipt | None:
+        """The receipt, or ``None``: not mined as far as this node knows, which proves nothing (threat 58)."""
+        found = self._rpc.batch([("eth_getTransactionReceipt", [str(transaction)])], timeout)[0]
+        return answers.receipt(found, transaction)
+
+    def wait_receipt(
+        self,
+        transaction: Bytes32,
+        deadline: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> Receipt | None:
+        """Poll until mined or ``deadline`` (on ``clock``). An endpoint that fails meanwhile is asked
+        again: at the end ``None``, unknown either way. Never raises ``ChainUnavailable``."""
+        pause = min(self._info.block_seconds / 4, _POLL_SECONDS)
+        while (left := deadline - clock()) > 0:
+            try:
+                found = self.receipt(transaction, min(left, _CALL_SECONDS))
+            except ChainUnavailable:
+                found = None
+            if found is not None:
+                return found
+            sleep(max(0.0, min(pause, deadline - clock())))
+        return None
+
+    def find_use(self, asset: Asset, a: Authorization, from_block: int, timeout: float) -> Use:
+        """What became of the authorization since ``from_block``; see ``UseFinder.find``."""
+        return UseFinder(self._ask, self._info).find(asset, a, from_block, timeout)
+
+    def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
+        """The hash of the block at that height, ``None`` above this node's head."""
+        found = self._ask([("eth_getBlockByNumber", [hex(number), False])], timeout)[0]
+        if found is None:
+            return None
+        block = answers.head(found)
+        if block.number != number:
+            raise answers.odd("a block")
+        return block.hash
+
+    def domain_matches(self, asset: Asset, timeout: float) -> bool:
+        """Whether the token's own ``DOMAIN_SEPARATOR()`` is the pinned one; false where it has none."""
+        found = self._ask([token_call(asset, eip3009.DOMAIN_SEPARATOR_CALLDATA, "latest")], timeout)[0]
+        if found == "0x" or _reverted(found):
+            return False
+        return answers.word(found, "DOMAIN_SEPARATOR") == eip3009.domain_separator(asset, self._info.network)
+
+    def _ask(self, calls: Sequence[Call], timeout: float) -> list[Any]:
+        chain_id, *results = self._rpc.batch([("eth_chainId", []), *calls], timeout)
+        if answers.quantity(chain_id, "eth_chainId") != self._info.network.chain_id:
+            raise ChainUnavailable(f"the RPC endpoint serves another network than {self._info.network}")
+        return results
+
+
+def _reverted(result: Any) -> bool:
+    """Whether a call reverted. Any other error says nothing about the call: raises ``ChainUnavailable``."""
+    if not isinstance(result, RpcError):
+        answers.blob(result, "a simulation")
+        return False
+    if result.code in _REVERT_CODES or "revert" in result.message.lower():
+        return True
+    raise answers.odd("a simulation", result)
