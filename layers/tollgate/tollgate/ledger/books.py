@@ -1,0 +1,188 @@
+"""The books: what happens once when money moved. Settled, receipt, log row and revenue are one transaction.
+
+One Transfer log pays one payment (threats 74, 114): its row is put only where none stands. Revenue
+counters are sharded by the payment id and live only inside these transactions (rule 4, threat 96).
+"""
+
+from collections.abc import Sequence
+
+from tollgate.errors import LostRace, TollgateError
+from tollgate.ledger.dynamo import Delete, Put, Table, TransactionCancelled, Update, Value, Write
+from tollgate.ledger.moves import move
+from tollgate.ledger.payment_items import (
+    log_key,
+    payment_key,
+    read_payment,
+    receipt_item,
+    receipt_key,
+    revenue_key,
+)
+from tollgate.payment.record import Payment, debt_row
+from tollgate.payment.settlement import TransferProof
+from tollgate.payment.states import State
+from tollgate.wire.primitives import Bytes32
+
+
+class LogAlreadyPays(TollgateError):
+    """The Transfer log already pays another payment: a bug or a lying node, never silently passed."""
+
+
+class Books:
+    """Writes that follow money; each is one transaction, and done twice it is done once."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def book(self, payment: Payment, proof: TransferProof, ours: bool, now: int, recheck_at: int) -> Payment:
+        """SETTLING → SETTLED with receipt, log row and revenue: once, in one transaction (rule 4).
+
+        Raises ``LogAlreadyPays`` when the log pays another payment, ``LostRace`` when the state moved on.
+        """
+        update = move(
+            payment_key(payment.id),
+            State.SETTLING,
+            State.SETTLED,
+            fence=payment.fence,
+            set_={
+                "transaction": str(proof.transaction),
+                "log_index": proof.log_index,
+                "block_number": proof.block_number,
+                "block_hash": str(proof.block_hash),
+                "ours": ours,
+                "settled_at": now,
+                "due": recheck_at,
+            },
+        )
+        receipt = Put(
+            receipt_item(payment, proof, ours, now),
+            "attribute_not_exists(pk) OR attribute_exists(reversed_at)",
+        )
+        try:
+            self._table.transact([update, receipt, self._log_row(payment, proof), self._revenue(payment, 1)])
+        except TransactionCancelled as lost:
+            current = self._get(payment)
+            if current is not None and current.state is State.SETTLED:
+                return current
+            if 2 in lost.failed and 0 not in lost.failed:
+                raise LogAlreadyPays(f"{proof.transaction} {proof.log_index}") from lost
+            raise LostRace("not settling any more") from lost
+        return Payment(
+            payment.claim,
+            State.SETTLED,
+            payment.fence,
+            transaction=proof.transaction,
+            log_index=proof.log_index,
+            block_number=proof.block_number,
+            block_hash=proof.block_hash,
+            ours=ours,
+            settled_at=now,
+        )
+
+    def paid_unserved(self, payment: Payment, proof: TransferProof, ours: bool, now: int) -> None:
+        """RELEASED or UNPAID → PAID_UNSERVED: log row, receipt and liability in one transaction."""
+        update = move(
+            payment_key(payment.id),
+            payment.state,
+            State.PAID_UNSERVED,
+            fence=payment.fence,
+            set_={
+                "transaction": str(proof.transaction),
+                "log_index": proof.log_index,
+                "block_number": proof.block_number,
+                "block_hash": str(proof.block_hash),
+                "ours": ours,
+                "settled_at": now,
+            },
+            remove=("work", "due"),
+        )
+        liability: dict[str, Value | None] = {
+            "pk": f"LIA#{payment.id.digest}",
+            **debt_row(payment, now, "paid but unserved"),
+            "transaction": str(proof.transaction),
+        }
+        self._transact(
+            [
+                update,
+                Put(receipt_item(payment, proof, ours, now)),
+                self._log_row(payment, proof),
+                Put(liability),
+            ]
+        )
+
+    def reverse(self, payment: Payment, now: int) -> Payment:
+        """SETTLED → REVERSED (its block is gone): revenue taken back by its own row, the log row freed.
+
+        Raises ``LostRace``.
+        """
+        if payment.transaction is None or payment.log_index is None:
+            raise LostRace("not settled")
+        row: dict[str, Value | None] = {
+            "pk": f"RVS#{payment.id.digest}#{payment.fence}",
+            "amount": -payment.claim.authorization.value,
+            "transaction": str(payment.transaction),
+            "at": now,
+        }
+        self._transact(
+            [
+                move(
+                    payment_key(payment.id),
+                    State.SETTLED,
+                    State.REVERSED,
+                    fence=payment.fence,
+                    set_={"due": now},
+                    remove=("transaction", "log_index", "block_number", "block_hash", "settled_at"),
+                    raise_fence=True,
+                ),
+                Put(row),
+                Delete(
+                    log_key(payment.id, payment.transaction, payment.log_index),
+                    "payment = :payment",
+                    {":payment": payment.id.digest},
+                ),
+                Update(receipt_key(payment.id), "SET reversed_at = :now", "attribute_exists(pk)", {":now": now}),
+                self._revenue(payment, -1),
+            ]
+        )
+        return Payment(payment.claim, State.REVERSED, payment.fence + 1)
+
+    def refunded(self, payment: Payment, transaction: Bytes32, now: int) -> None:
+        """PAID_UNSERVED → REFUNDED: an operator gave the money back in ``transaction``."""
+        self._transact(
+            [
+                move(
+                    payment_key(payment.id),
+                    State.PAID_UNSERVED,
+                    State.REFUNDED,
+                    fence=payment.fence,
+                    set_={"refund_transaction": str(transaction), "refunded_at": now},
+                ),
+                Update(
+                    f"LIA#{payment.id.digest}",
+                    "SET refunded_at = :now, refund_transaction = :tx",
+                    "attribute_exists(pk) AND attribute_not_exists(refunded_at)",
+                    {":now": now, ":tx": str(transaction)},
+                ),
+            ]
+        )
+
+    def _log_row(self, payment: Payment, proof: TransferProof) -> Put:
+        key = log_key(payment.id, proof.transaction, proof.log_index)
+        return Put({"pk": key, "payment": payment.id.digest})
+
+    def _revenue(self, payment: Payment, sign: int) -> Update:
+        return Update(
+            revenue_key(payment),
+            "ADD amount :amount, payments :count",
+            None,
+            {":amount": sign * payment.claim.authorization.value, ":count": sign},
+        )
+
+    def _get(self, payment: Payment) -> Payment | None:
+        item = self._table.get(payment_key(payment.id))
+        return read_payment(item) if item else None
+
+    def _transact(self, writes: Sequence[Write]) -> None:
+        try:
+            self._table.transact(writes)
+        except TransactionCancelled as lost:
+            raise LostRace("the payment moved on") from lost

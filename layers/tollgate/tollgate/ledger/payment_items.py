@@ -1,0 +1,182 @@
+"""How a payment stands in its table: keys, and the mapping between items and values.
+
+    PAY#<digest>                  the payment
+    ANS#<digest>                  the answer kept for a resend
+    RCT#<digest>                  the receipt
+    LOG#<network>#<tx>#<index>    one Transfer log pays one payment
+    PID#<route>#<payer>#<hash>    a payment-identifier, bound to one payment
+    DEBT#<digest> LIA#<digest>    served but unpaid; paid but unserved
+    REV#<network>#<asset>#<payTo>#<shard>   revenue, sharded
+    RVS#<digest>#<fence>          a reversal, with its negative revenue
+    WAIT#<digest>                 who waits for the outcome
+    FSG#<payer>#<nonce>           a fresh signature that was used
+
+``digest`` is ``PaymentId.digest``. Times are Unix seconds, amounts atomic units.
+"""
+
+import json
+from typing import Any
+
+from tollgate.ledger.dynamo import Item, Value
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.record import Claim, Payment, StoredAnswer
+from tollgate.payment.settlement import TransferProof
+from tollgate.payment.states import State
+from tollgate.wire.models import Authorization
+from tollgate.wire.primitives import Address, Bytes32
+from tollgate.wire.reasons import Reason
+
+WORK_SHARDS = 4
+REVENUE_SHARDS = 32
+
+
+def payment_key(id: PaymentId) -> str:
+    """Key of the payment's item."""
+    return f"PAY#{id.digest}"
+
+
+def answer_key(id: PaymentId) -> str:
+    """Key of the kept answer."""
+    return f"ANS#{id.digest}"
+
+
+def receipt_key(id: PaymentId) -> str:
+    """Key of the receipt."""
+    return f"RCT#{id.digest}"
+
+
+def log_key(id: PaymentId, transaction: Bytes32, log_index: int) -> str:
+    """Key that makes one log pay one payment."""
+    return f"LOG#{id.network}#{transaction}#{log_index}"
+
+
+def identifier_key(route: str, payer: Address, identifier: str) -> str:
+    """Key of a (hashed) payment-identifier's row: scoped to payer and route (rule 13)."""
+    return f"PID#{route}#{payer.lower}#{identifier}"
+
+
+def revenue_key(payment: Payment) -> str:
+    """Key of the revenue shard that this payment counts in."""
+    shard = int(payment.id.digest[:8], 16) % REVENUE_SHARDS
+    pay_to = payment.claim.authorization.to.lower
+    return f"REV#{payment.id.network}#{payment.id.asset.lower}#{pay_to}#{shard}"
+
+
+def work_partition(id: PaymentId) -> str:
+    """Partition of the work list."""
+    return f"w{int(id.digest[8:16], 16) % WORK_SHARDS}"
+
+
+def claim_item(claim: Claim) -> dict[str, Value | None]:
+    """The item that a claim puts."""
+    a = claim.authorization
+    return {
+        "pk": payment_key(claim.id),
+        "identity": str(claim.id),
+        "state": State.EXECUTING.value,
+        "fence": 1,
+        "to": a.to.lower,
+        "value": a.value,
+        "valid_after": str(a.valid_after),
+        "valid_before": a.valid_before,
+        "signature": claim.signature,
+        "seller": claim.seller,
+        "route": claim.route,
+        "fingerprint": claim.fingerprint,
+        "resource_url": claim.resource_url,
+        "owner": claim.owner,
+        "source": claim.source,
+        "identifier": claim.identifier,
+        "identifier_secret": claim.identifier_secret,
+        "seen_block": claim.seen_block,
+        "claimed_at": claim.claimed_at,
+        "lease_until": claim.lease_until,
+        "work": work_partition(claim.id),
+        "due": claim.lease_until + 1,
+    }
+
+
+def read_payment(item: Item) -> Payment:
+    """Read a payment's item."""
+    id = PaymentId.parse(item["identity"])
+    return Payment(
+        claim=Claim(
+            id=id,
+            authorization=Authorization(
+                from_=id.payer,
+                to=Address.parse(item["to"]),
+                value=item["value"],
+                valid_after=int(item["valid_after"]),
+                valid_before=item["valid_before"],
+                nonce=id.nonce,
+            ),
+            signature=item.get("signature", b""),
+            seller=item["seller"],
+            route=item["route"],
+            fingerprint=item["fingerprint"],
+            resource_url=item["resource_url"],
+            owner=item["owner"],
+            source=item["source"],
+            identifier=item.get("identifier"),
+            identifier_secret=item["identifier_secret"],
+            seen_block=item["seen_block"],
+            claimed_at=item["claimed_at"],
+            lease_until=item["lease_until"],
+        ),
+        state=State(item["state"]),
+        fence=item["fence"],
+        transaction=_word(item, "transaction"),
+        log_index=item.get("log_index"),
+        block_number=item.get("block_number"),
+        block_hash=_word(item, "block_hash"),
+        ours=item.get("ours", False),
+        settled_at=item.get("settled_at"),
+        address_resends=item.get("address_resends", 0),
+        attempts=item.get("attempts", 0),
+        reason=Reason(item["reason"]) if "reason" in item else None,
+    )
+
+
+def _word(item: Item, name: str) -> Bytes32 | None:
+    return Bytes32.parse(item[name]) if name in item else None
+
+
+def answer_item(id: PaymentId, answer: StoredAnswer, now: int, keep_seconds: int) -> dict[str, Value | None]:
+    """The item that keeps an answer; ``expires_at`` is compared on read, TTL only tidies (rule 10)."""
+    return {
+        "pk": answer_key(id),
+        "status": answer.status,
+        "headers": json.dumps(answer.headers, separators=(",", ":")),
+        "body": answer.body,
+        "stored_at": now,
+        "expires_at": now + keep_seconds,
+    }
+
+
+def read_answer(item: Item) -> StoredAnswer:
+    """Read a kept answer."""
+    headers: list[list[str]] = json.loads(item["headers"])
+    return StoredAnswer(item["status"], tuple((k, v) for k, v in headers), item["body"])
+
+
+def receipt_item(payment: Payment, proof: TransferProof, ours: bool, now: int) -> dict[str, Any]:
+    """The receipt: what was paid, by whom, for what, and the log that proves it."""
+    return {
+        "pk": receipt_key(payment.id),
+        "payment": payment.id.digest,
+        "network": str(payment.id.network),
+        "asset": payment.id.asset.lower,
+        "payer": payment.id.payer.lower,
+        "pay_to": payment.claim.authorization.to.lower,
+        "amount": payment.claim.authorization.value,
+        "nonce": str(payment.id.nonce),
+        "route": payment.claim.route,
+        "resource_url": payment.claim.resource_url,
+        "transaction": str(proof.transaction),
+        "log_index": proof.log_index,
+        "block_number": proof.block_number,
+        "block_hash": str(proof.block_hash),
+        "sender": proof.sender.lower,
+        "ours": ours,
+        "at": now,
+    }

@@ -1,0 +1,316 @@
+"""The seller's ledger: claim, answer, books. Every method is one request unless it says otherwise.
+
+A method that loses a race raises ``LostRace``: the caller reads the payment again and goes by what
+stands there. A write of ours that DynamoDB applied although its answer was lost is recognised by
+its owner token or its transaction, and counts as done (threat 41).
+"""
+
+from collections.abc import Sequence
+
+from tollgate.errors import LostRace, TollgateError
+from tollgate.ledger.dynamo import (
+    ConditionFailed,
+    Delete,
+    Item,
+    Put,
+    Table,
+    TransactionCancelled,
+    Update,
+    Value,
+    Write,
+)
+from tollgate.ledger.moves import move
+from tollgate.ledger.payment_items import (
+    WORK_SHARDS,
+    answer_item,
+    answer_key,
+    claim_item,
+    identifier_key,
+    payment_key,
+    read_answer,
+    read_payment,
+)
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.record import Claim, Payment, StoredAnswer, debt_row
+from tollgate.payment.states import State
+from tollgate.wire.primitives import Bytes32
+from tollgate.wire.reasons import Reason
+
+WORK_INDEX = "work"
+# A nonce is kept on the books this long after its authorization expired, whatever TTL does (threat 43).
+LATE_PROOF_SECONDS = 120
+
+
+class KnownPayment(LostRace):
+    """The payment was claimed before; ``payment`` is how it stands."""
+
+    def __init__(self, payment: Payment) -> None:
+        super().__init__("known payment")
+        self.payment = payment
+
+
+class IdentifierBound(TollgateError):
+    """The payment-identifier belongs to another payment of this payer on this route (rule 13)."""
+
+
+class PaymentsLedger:
+    """Conditional writes over the payments table."""
+
+    def __init__(self, table: Table, answer_seconds: int = 86_400) -> None:
+        self._table = table
+        self._answer_seconds = answer_seconds
+
+    def claim(self, claim: Claim) -> Payment:
+        """Put the payment as EXECUTING if nobody claimed it before: the look-up is the failure's answer.
+
+        Raises ``KnownPayment`` or ``IdentifierBound``.
+        """
+        writes: list[Write] = [Put(claim_item(claim))]
+        if claim.identifier is not None:
+            row: dict[str, Value | None] = {
+                "pk": identifier_key(claim.route, claim.id.payer, claim.identifier),
+                "payment": claim.id.digest,
+                "fingerprint": claim.fingerprint,
+            }
+            writes.append(
+                Put(
+                    row,
+                    "attribute_not_exists(pk) OR (payment = :payment AND fingerprint = :fingerprint)",
+                    {":payment": claim.id.digest, ":fingerprint": claim.fingerprint},
+                )
+            )
+        try:
+            if len(writes) == 1:
+                self._table.write(writes[0])
+            else:
+                self._table.transact(writes)
+        except ConditionFailed as lost:
+            return self._mine_or_known(lost.item, claim)
+        except TransactionCancelled as lost:
+            if 0 not in lost.failed:
+                raise IdentifierBound("bound to another payment") from lost
+            return self._mine_or_known(lost.failed[0], claim)
+        return Payment(claim, State.EXECUTING, fence=1)
+
+    def _mine_or_known(self, item: Item | None, claim: Claim) -> Payment:
+        known = read_payment(item) if item else self.get(claim.id)
+        if known is None:
+            raise LostRace("claim failed but no payment is there")
+        if known.claim.owner == claim.owner:
+            return known
+        raise KnownPayment(known)
+
+    def get(self, id: PaymentId) -> Payment | None:
+        """Read one payment, consistently."""
+        item = self._table.get(payment_key(id))
+        return read_payment(item) if item else None
+
+    def get_by_key(self, pk: str) -> Payment | None:
+        """Read the payment that a work list names."""
+        item = self._table.get(pk)
+        return read_payment(item) if item else None
+
+    def find(self, id: PaymentId, route: str, identifier: str | None) -> tuple[Payment | None, bool]:
+        """The payment, and whether its (hashed) identifier is bound to another one: one consistent read."""
+        key = payment_key(id)
+        row_key = None if identifier is None else identifier_key(route, id.payer, identifier)
+        found = self._table.get_many([key] if row_key is None else [key, row_key])
+        row = None if row_key is None else found.get(row_key)
+        bound_elsewhere = row is not None and row["payment"] != id.digest
+        return (read_payment(found[key]) if key in found else None), bound_elsewhere
+
+    def hold(self, payment: Payment, answer: StoredAnswer, now: int) -> Payment:
+        """EXECUTING → SETTLING with the answer, in one transaction: before settle is ever invoked (rule 2)."""
+        key = payment_key(payment.id)
+        owner = payment.claim.owner
+        try:
+            self._table.transact(
+                [
+                    move(
+                        key,
+                        State.EXECUTING,
+                        State.SETTLING,
+                        fence=payment.fence,
+                        set_={"due": payment.claim.lease_until + 1},
+                        require={"owner": ("=", owner)},
+                    ),
+                    Put(answer_item(payment.id, answer, now, self._answer_seconds)),
+                ]
+            )
+        except TransactionCancelled as lost:
+            current = self.get(payment.id)
+            if current is None or current.state is not State.SETTLING or current.claim.owner != owner:
+                raise LostRace("the claim was taken away") from lost
+            return current
+        return self._expect(payment, State.SETTLING)
+
+    def _expect(self, payment: Payment, state: State) -> Payment:
+        return Payment(payment.claim, state, payment.fence)
+
+    def release(self, payment: Payment, now: int, *, debt: str | None) -> None:
+        """EXECUTING → RELEASED: not charged, ever. Frees the identifier, drops the signature.
+
+        ``debt`` says why an upstream run stays unpaid; then the owner must be dead (rule 11).
+        """
+        claim = payment.claim
+        update = move(
+            payment_key(payment.id),
+            State.EXECUTING,
+            State.RELEASED,
+            fence=payment.fence,
+            set_={
+                "released_at": now,
+                "due": claim.authorization.valid_before + LATE_PROOF_SECONDS,
+            },
+            remove=("signature",),
+            require={"lease_until": ("<", now)} if debt else {"owner": ("=", claim.owner)},
+        )
+        writes: list[Write] = [update, *self._free_identifier(payment)]
+        if debt is not None:
+            writes.append(Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, debt)}))
+        self._transact(writes)
+
+    def unpaid(self, payment: Payment, reason: Reason, now: int) -> None:
+        """SETTLING → UNPAID: proven impossible. The upstream ran, so a debt row is written with it."""
+        update = move(
+            payment_key(payment.id),
+            State.SETTLING,
+            State.UNPAID,
+            fence=payment.fence,
+            set_={
+                "reason": reason.value,
+                "due": payment.claim.authorization.valid_before + LATE_PROOF_SECONDS,
+            },
+            remove=("signature",),
+        )
+        debt = Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, reason.value)})
+        self._transact([update, debt, *self._free_identifier(payment)])
+
+    def _free_identifier(self, payment: Payment) -> list[Write]:
+        claim = payment.claim
+        if claim.identifier is None:
+            return []
+        return [
+            Delete(
+                identifier_key(claim.route, claim.id.payer, claim.identifier),
+                "attribute_not_exists(pk) OR payment = :payment",
+                {":payment": payment.id.digest},
+            )
+        ]
+
+    def reopen(self, payment: Payment, now: int) -> Payment:
+        """REVERSED or UNRESOLVED → SETTLING: to be settled again, with the same authorization."""
+        self._transact(
+            [
+                move(
+                    payment_key(payment.id),
+                    payment.state,
+                    State.SETTLING,
+                    fence=payment.fence,
+                    set_={"due": now},
+                )
+            ]
+        )
+        return Payment(payment.claim, State.SETTLING, payment.fence)
+
+    def unresolved(self, payment: Payment, due: int) -> None:
+        """SETTLING → UNRESOLVED: the deadline passed and no RPC endpoint can say what happened."""
+        update = move(
+            payment_key(payment.id),
+            State.SETTLING,
+            State.UNRESOLVED,
+            fence=payment.fence,
+            set_={"due": due},
+        )
+        self._transact([update])
+
+    def take_over(self, payment: Payment, owner: str, now: int, lease_until: int) -> bool:
+        """Become the one who settles a SETTLING payment whose owner is dead; False if somebody else did."""
+        try:
+            self._table.write(
+                Update(
+                    payment_key(payment.id),
+                    "SET #owner = :owner, lease_until = :lease, due = :due",
+                    "#state = :settling AND lease_until < :now AND fence = :fence",
+                    {
+                        ":owner": owner,
+                        ":lease": lease_until,
+                        ":due": lease_until + 1,
+                        ":settling": State.SETTLING.value,
+                        ":now": now,
+                        ":fence": payment.fence,
+                    },
+                    {"#owner": "owner", "#state": "state"},
+                )
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def note(self, payment: Payment, due: int, transaction: Bytes32 | None) -> None:
+        """While the outcome stays unknown: when to look again, and the hash once there is one."""
+        values: dict[str, Value] = {
+            ":due": due, ":settling": State.SETTLING.value, ":fence": payment.fence, ":one": 1,
+        }  # fmt: skip
+        expression = "SET due = :due"
+        names = {"#state": "state"}
+        if transaction is not None:
+            expression += ", #tx = :tx"
+            values[":tx"] = str(transaction)
+            names["#tx"] = "transaction"
+        try:
+            self._table.write(
+                Update(
+                    payment_key(payment.id),
+                    expression + " ADD attempts :one",
+                    "#state = :settling AND fence = :fence",
+                    values,
+                    names,
+                )
+            )
+        except ConditionFailed:
+            return
+
+    def reschedule(self, payment: Payment, due: int | None, *, forget_signature: bool = False) -> None:
+        """Move a payment on the work list, or take it off (``None``), if its state has not moved."""
+        expression = "SET due = :due" if due is not None else "REMOVE #work, due"
+        if forget_signature:
+            expression += (" REMOVE " if due is not None else ", ") + "signature"
+        values: dict[str, Value] = {":state": payment.state.value, ":fence": payment.fence}
+        names = {"#state": "state"}
+        if due is not None:
+            values[":due"] = due
+        else:
+            names["#work"] = "work"
+        try:
+            self._table.write(
+                Update(
+                    payment_key(payment.id),
+                    expression,
+                    "#state = :state AND fence = :fence",
+                    values,
+                    names,
+                )
+            )
+        except ConditionFailed:
+            return
+
+    def due(self, now: int, limit: int) -> Sequence[str]:
+        """Keys of payments to look at, from every shard of the work list: a list, never truth."""
+        keys: list[str] = []
+        for shard in range(WORK_SHARDS):
+            keys += self._table.query_due(WORK_INDEX, f"w{shard}", now, limit)
+        return keys
+
+    def answer(self, id: PaymentId, now: int) -> StoredAnswer | None:
+        """The kept answer, or ``None`` past retention, whatever TTL has deleted yet (rule 10)."""
+        item = self._table.get(answer_key(id))
+        if item is None or item["expires_at"] <= now:
+            return None
+        return read_answer(item)
+
+    def _transact(self, writes: Sequence[Write]) -> None:
+        try:
+            self._table.transact(writes)
+        except TransactionCancelled as lost:
+            raise LostRace("the payment moved on") from lost

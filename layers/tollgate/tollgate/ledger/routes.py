@@ -1,0 +1,89 @@
+"""The routes table: the whole catalogue in one item, and one status item per network.
+
+    CATALOGUE           {version, routes: JSON, applied_at}    replaced as a whole, under its version
+    NETWORK#<caip2>     {status: JSON, checked_at}             the newest check stays
+
+One item holds all routes, so that a proxy never sees half of a change and a wrong file changes nothing.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tollgate.errors import ConfigurationError
+from tollgate.ledger.dynamo import ConditionFailed, Put, Table, Value
+from tollgate.payment.networks import NETWORKS
+from tollgate.payment.route_json import routes_from_json, routes_to_json, status_from_json, status_to_json
+from tollgate.payment.routes import NetworkStatus, Route, Snapshot
+from tollgate.wire.primitives import Network
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CATALOGUE = "CATALOGUE"
+# DynamoDB's item limit is 400 kB; the rest is for keys and numbers.
+MAX_CATALOGUE_BYTES = 390_000
+
+
+class RoutesTable:
+    """Routes and network statuses in DynamoDB."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._table = Table(client, table_name)
+
+    def load(self) -> Snapshot:
+        """Everything, in one consistent BatchGetItem. Raises ``ConfigurationError`` if it cannot be read."""
+        keys = [_network_key(network) for network in NETWORKS]
+        items = self._table.get_many([_CATALOGUE, *keys])
+        statuses = tuple(status_from_json(items[key]["status"]) for key in keys if key in items)
+        catalogue = items.get(_CATALOGUE)
+        if catalogue is None:
+            return Snapshot((), statuses, 0)
+        return Snapshot(routes_from_json(catalogue["routes"]), statuses, catalogue["version"])
+
+    def replace(self, routes: Sequence[Route], expected_version: int, now: int) -> int:
+        """Put these routes in place of version ``expected_version`` (0: of nothing); the new version.
+
+        Raises ``ConditionFailed`` (a ``LostRace``) when somebody else replaced them meanwhile, and
+        ``ConfigurationError`` when they do not fit into one item; either way nothing is written.
+        """
+        text = routes_to_json(routes)
+        size = len(text.encode())
+        if size > MAX_CATALOGUE_BYTES:
+            raise ConfigurationError(
+                f"{len(routes)} routes are {size} bytes; the routes table holds {MAX_CATALOGUE_BYTES}"
+            )
+        version = expected_version + 1
+        item: dict[str, Value | None] = {
+            "pk": _CATALOGUE,
+            "version": version,
+            "routes": text,
+            "applied_at": now,
+        }
+        try:
+            if expected_version == 0:
+                self._table.write(Put(item))
+            else:
+                names, values = {"#version": "version"}, {":expected": expected_version}
+                self._table.write(Put(item, "#version = :expected", values, names))
+        except ConditionFailed as error:
+            # The client sends a write again whose answer was lost: our own item is success (threat 41).
+            if error.item != item:
+                raise
+        return version
+
+    def put_network_status(self, status: NetworkStatus) -> None:
+        """Keep a network's status, unless a newer check is already there."""
+        item: dict[str, Value | None] = {
+            "pk": _network_key(status.network),
+            "status": status_to_json(status),
+            "checked_at": status.checked_at,
+        }
+        newer = "attribute_not_exists(pk) OR checked_at <= :checked_at"
+        try:
+            self._table.write(Put(item, newer, {":checked_at": status.checked_at}))
+        except ConditionFailed:
+            return
+
+
+def _network_key(network: Network) -> str:
+    return f"NETWORK#{network}"

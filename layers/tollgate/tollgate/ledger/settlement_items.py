@@ -1,0 +1,153 @@
+"""Settlements as values and as DynamoDB items."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+
+from tollgate.ledger.dynamo import Item, Value
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.settlement import (
+    Confirmed,
+    Failed,
+    Pending,
+    SettleOutcome,
+    SettleRequest,
+    TransferProof,
+)
+from tollgate.payment.states import SettlementState
+from tollgate.wire.primitives import Address, Bytes32, Network
+from tollgate.wire.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One nonce of one relayer."""
+
+    network: Network
+    relayer: Address
+    nonce: int
+
+    @property
+    def key(self) -> str:
+        """Key of the slot's item."""
+        return f"NNC#{self.network}#{self.relayer.lower}#{self.nonce}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One settlement, read consistently. ``lease_until`` is Unix seconds.
+
+    ``slot`` is ``None`` for a payment that was already used when it was first brought here.
+    ``filler``: the stored bytes do not pay, they only use up the nonce.
+    """
+
+    request: SettleRequest
+    state: SettlementState
+    slot: Slot | None = None
+    owner: str = ""
+    lease_until: int = 0
+    raw: bytes | None = field(default=None, repr=False)
+    transaction: Bytes32 | None = None
+    filler: bool = False
+    proof: TransferProof | None = None
+    ours: bool = False
+    reason: Reason | None = None
+
+    @property
+    def id(self) -> PaymentId:
+        """The payment's identity."""
+        return self.request.payment_id
+
+    def alive(self, now: float) -> bool:
+        """Whether whoever reserved the nonce may still be about to sign."""
+        return now <= self.lease_until
+
+    @property
+    def outcome(self) -> SettleOutcome:
+        """What this state answers; a filler's hash is not the payment's."""
+        if self.proof is not None:
+            return Confirmed(self.proof, self.ours)
+        if self.reason is not None:
+            return Failed(self.reason)
+        return Pending(None if self.filler else self.transaction)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSlot:
+    """What is known of a nonce: its settlement, or the bytes that filled a hole, or nothing."""
+
+    slot: Slot
+    settlement: Settlement | None = None
+    raw: bytes | None = field(default=None, repr=False)
+
+
+def terms_of(request: SettleRequest) -> str:
+    """SHA-256 in hex over what was signed apart from payer and nonce: to, value, validity, asset, network."""
+    a = request.authorization
+    terms = (a.to.lower, a.value, a.valid_after, a.valid_before, request.asset.lower, str(request.network))
+    return hashlib.sha256("\n".join(map(str, terms)).encode()).hexdigest()
+
+
+def settlement_key(payment: PaymentId) -> str:
+    """Key of a payment's settlement."""
+    return f"STL#{payment}"
+
+
+def relayer_key(network: Network, relayer: Address) -> str:
+    """Key of a relayer's counter."""
+    return f"RLY#{network}#{relayer.lower}"
+
+
+def ended_as(settlement: Settlement, outcome: Confirmed | Failed) -> Settlement:
+    """The settlement with its verdict."""
+    match outcome:
+        case Confirmed():
+            return replace(settlement, state=SettlementState.CONFIRMED, proof=outcome.proof, ours=outcome.ours)
+        case Failed():
+            return replace(settlement, state=SettlementState.FAILED, reason=outcome.reason)
+
+
+def settlement_item(settlement: Settlement) -> dict[str, Value | None]:
+    """The DynamoDB item. It holds the payer's signature and raw bytes: never log it."""
+    slot = settlement.slot
+    return {
+        "pk": settlement_key(settlement.id),
+        "state": settlement.state.value,
+        "seller": settlement.request.seller,
+        "terms": terms_of(settlement.request),
+        "request": json.dumps(settlement.request.to_json(), separators=(",", ":")),
+        "owner": settlement.owner,
+        "lease_until": settlement.lease_until,
+        "relayer": slot.relayer.lower if slot else None,
+        "relayer_nonce": slot.nonce if slot else None,
+        **verdict_fields(settlement),
+    }
+
+
+def read_settlement(item: Item) -> Settlement:
+    """Read an item back."""
+    request = SettleRequest.from_json(json.loads(item["request"]))
+    has_slot = "relayer" in item
+    return Settlement(
+        request=request,
+        state=SettlementState(item["state"]),
+        slot=Slot(request.network, Address.parse(item["relayer"]), item["relayer_nonce"]) if has_slot else None,
+        owner=item["owner"],
+        lease_until=item["lease_until"],
+        raw=item.get("raw"),
+        transaction=Bytes32.parse(item["tx_hash"]) if "tx_hash" in item else None,
+        filler=item.get("filler", False),
+        proof=TransferProof.from_json(json.loads(item["proof"])) if "proof" in item else None,
+        ours=item.get("ours", False),
+        reason=Reason(item["reason"]) if "reason" in item else None,
+    )
+
+
+def verdict_fields(settlement: Settlement) -> dict[str, Value | None]:
+    """The attributes that say how it ended; all ``None`` before."""
+    proof = settlement.proof
+    return {
+        "proof": json.dumps(proof.to_json(), separators=(",", ":")) if proof else None,
+        "ours": settlement.ours if proof else None,
+        "reason": settlement.reason.value if settlement.reason else None,
+    }

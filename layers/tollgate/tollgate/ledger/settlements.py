@@ -1,0 +1,239 @@
+"""The facilitator's ledger: settlements, the relayers' nonces, and the bytes that were signed for them.
+
+    STL#<payment id>                  the settlement: seller, terms, nonce, signed bytes, outcome
+    RLY#<network>#<relayer>           {next}: the nonce that the relayer reserves next
+    NNC#<network>#<relayer>#<nonce>   {payment}: whose nonce this is; or {raw, tx_hash}: a filled hole
+
+Timeline of one settlement, each line one request, each condition derived from the arrows:
+
+    reserve       put STL (absent) as RESERVED + RLY next: n -> n+1 (still n) + put NNC (absent)
+    store_bytes   RESERVED -> SIGNED, if no bytes are there yet: the first stored bytes win
+    conclude      SIGNED -> CONFIRMED | FAILED
+    reopen        CONFIRMED -> SIGNED, when the block of the proof is gone
+
+An item also keeps the request, with the payer's signature: whoever meets a dead reservation can finish it.
+"""
+
+from tollgate.errors import LostRace
+from tollgate.ledger.dynamo import (
+    ConditionFailed,
+    Delete,
+    Item,
+    Put,
+    Table,
+    TransactionCancelled,
+    Update,
+    Value,
+)
+from tollgate.ledger.settlement_items import (
+    OpenSlot,
+    Settlement,
+    Slot,
+    ended_as,
+    read_settlement,
+    relayer_key,
+    settlement_item,
+    settlement_key,
+    verdict_fields,
+)
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
+from tollgate.payment.states import SETTLEMENT_TRANSITIONS, SettlementState
+from tollgate.wire.primitives import Address, Bytes32, Network
+
+# A settlement that ended is kept for over a year; TTL only ever removes ended ones.
+RETENTION_SECONDS = 400 * 86_400
+
+
+class KnownSettlement(LostRace):
+    """The payment has a settlement; ``settlement`` is how it stands."""
+
+    def __init__(self, settlement: Settlement) -> None:
+        super().__init__("known settlement")
+        self.settlement = settlement
+
+
+class NonceTaken(LostRace):
+    """Another settlement reserved the nonce first; the next attempt goes by what stands there now."""
+
+
+class SettlementsLedger:
+    """Conditional writes over the settlements table; remembers each relayer's next nonce between calls."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        # What RLY held when last seen (None: no item). Only a guess: the condition decides.
+        self._next: dict[str, int | None] = {}
+
+    def get(self, payment: PaymentId) -> Settlement | None:
+        """Read one settlement, consistently."""
+        item = self._table.get(settlement_key(payment))
+        return read_settlement(item) if item else None
+
+    def reserve(
+        self, request: SettleRequest, relayer: Address, chain_nonce: int, owner: str, lease_until: int
+    ) -> Settlement:
+        """Put the settlement as RESERVED with the relayer's next nonce: max(stored, ``chain_nonce``).
+
+        One request when this instance knows the counter. ``owner`` is this invocation's random token:
+        it recognises a write of ours whose answer was lost. Raises ``KnownSettlement``, ``NonceTaken``.
+        """
+        counter = relayer_key(request.network, relayer)
+        if counter not in self._next:
+            self._remember(counter, self._table.get(counter))
+        stored = self._next[counter]
+        slot = Slot(request.network, relayer, max(stored or 0, chain_nonce))
+        settlement = Settlement(request, SettlementState.RESERVED, slot, owner, lease_until)
+        try:
+            self._table.transact(
+                [
+                    Put(settlement_item(settlement)),
+                    Update(
+                        counter,
+                        "SET #next = :after",
+                        "attribute_not_exists(pk)" if stored is None else "#next = :stored",
+                        {":after": slot.nonce + 1, **({} if stored is None else {":stored": stored})},
+                        {"#next": "next"},
+                    ),
+                    Put(
+                        {
+                            "pk": slot.key,
+                            "payment": settlement_key(request.payment_id),
+                            "expires_at": lease_until + RETENTION_SECONDS,
+                        }
+                    ),
+                ]
+            )
+        except TransactionCancelled as lost:
+            if 1 in lost.failed:
+                self._remember(counter, lost.failed[1])
+            if 0 in lost.failed:
+                known = lost.failed[0]
+                standing = read_settlement(known) if known else self.get(request.payment_id)
+                if standing is None:
+                    raise NonceTaken("the settlement went away meanwhile") from lost
+                if standing.owner == owner:
+                    return standing
+                raise KnownSettlement(standing) from lost
+            raise NonceTaken(f"nonce {slot.nonce} is taken") from lost
+        self._next[counter] = slot.nonce + 1
+        return settlement
+
+    def _remember(self, counter: str, item: Item | None) -> None:
+        self._next[counter] = item["next"] if item else None
+
+    def store_bytes(self, settlement: Settlement, raw: bytes, transaction: Bytes32, *, filler: bool) -> Settlement:
+        """RESERVED → SIGNED. Returns the settlement as it stands: another's bytes, if those came first."""
+        slot = _slot(settlement)
+        values: dict[str, Value] = {
+            ":raw": raw,
+            ":hash": str(transaction),
+            ":filler": filler,
+            ":relayer": slot.relayer.lower,
+            ":nonce": slot.nonce,
+        }
+        update = Update(
+            settlement_key(settlement.id),
+            "SET #state = :target, #raw = :raw, tx_hash = :hash, filler = :filler",
+            _arrow(SettlementState.RESERVED, SettlementState.SIGNED, values)
+            + " AND attribute_not_exists(#raw) AND relayer = :relayer AND relayer_nonce = :nonce",
+            values,
+            {"#state": "state", "#raw": "raw"},
+        )
+        try:
+            return read_settlement(self._table.write(update))
+        except ConditionFailed as lost:
+            return _standing(lost)
+
+    def conclude(self, settlement: Settlement, outcome: Confirmed | Failed, now: int) -> Settlement:
+        """SIGNED → CONFIRMED or FAILED. Returns the settlement as it stands: the first verdict wins."""
+        ended = ended_as(settlement, outcome)
+        values: dict[str, Value] = {":expires": now + RETENTION_SECONDS}
+        sets = ["#state = :target", "expires_at = :expires"]
+        names = {"#state": "state"}
+        for name, value in verdict_fields(ended).items():
+            if value is not None:
+                sets.append(f"#{name} = :{name}")
+                names[f"#{name}"] = name
+                values[f":{name}"] = value
+        condition = _arrow(SettlementState.SIGNED, ended.state, values)
+        update = Update(settlement_key(settlement.id), "SET " + ", ".join(sets), condition, values, names)
+        try:
+            return read_settlement(self._table.write(update))
+        except ConditionFailed as lost:
+            return _standing(lost)
+
+    def record(self, request: SettleRequest, outcome: Confirmed | Failed, now: int) -> Settlement:
+        """Write down a payment that had ended before it was first brought here, so that no second seller
+        is told of success (threat 39). Returns the settlement as it stands."""
+        ended = ended_as(Settlement(request, SettlementState.RESERVED), outcome)
+        if ended.state not in SETTLEMENT_TRANSITIONS[None]:
+            raise ValueError(f"no arrow leads from nothing to {ended.state}")
+        try:
+            self._table.write(Put({**settlement_item(ended), "expires_at": now + RETENTION_SECONDS}))
+        except ConditionFailed as lost:
+            return _standing(lost)
+        return ended
+
+    def reopen(self, settlement: Settlement) -> Settlement | None:
+        """CONFIRMED → SIGNED: the block of its proof is gone. ``None`` when we never had bytes for it:
+        then it is forgotten, and settled like a new one. Raises ``LostRace``."""
+        key = settlement_key(settlement.id)
+        proof = verdict_fields(settlement)["proof"]
+        if proof is None:
+            raise ValueError("only what was confirmed is reopened")
+        values: dict[str, Value] = {":proof": proof}
+        condition = _arrow(SettlementState.CONFIRMED, SettlementState.SIGNED, values) + " AND proof = :proof"
+        names = {"#state": "state"}
+        if settlement.raw is None:
+            del values[":target"]
+            self._table.write(Delete(key, condition, values, names))
+            return None
+        expression = "SET #state = :target REMOVE proof, ours, expires_at"
+        return read_settlement(self._table.write(Update(key, expression, condition, values, names)))
+
+    def slots(self, network: Network, relayer: Address, nonces: range) -> list[OpenSlot]:
+        """What stands at each of at most 100 nonces, in order. Two requests."""
+        slots = [Slot(network, relayer, n) for n in nonces]
+        rows = self._table.get_many([s.key for s in slots]) if slots else {}
+        keys = [row["payment"] for row in rows.values() if "payment" in row]
+        found = self._table.get_many(keys) if keys else {}
+        out = []
+        for slot in slots:
+            row = rows.get(slot.key, {})
+            item = found.get(row.get("payment", ""))
+            out.append(OpenSlot(slot, read_settlement(item) if item else None, row.get("raw")))
+        return out
+
+    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32) -> bytes:
+        """Store the bytes that use up a nonce which nobody reserved. Returns the bytes that stand there:
+        the first stored win here too. Raises ``LostRace`` if a settlement has it after all."""
+        try:
+            self._table.write(Put({"pk": slot.key, "raw": raw, "tx_hash": str(transaction)}))
+        except ConditionFailed as lost:
+            standing = (lost.item or {}).get("raw")
+            if not isinstance(standing, bytes):
+                raise LostRace("the nonce belongs to a settlement") from lost
+            return standing
+        return raw
+
+
+def _arrow(source: SettlementState, target: SettlementState, values: dict[str, Value]) -> str:
+    """The condition of a move; fills in its values. Raises ``ValueError`` without such an arrow: a bug."""
+    if target not in SETTLEMENT_TRANSITIONS[source]:
+        raise ValueError(f"no arrow leads from {source} to {target}")
+    values[":source"] = source.value
+    values[":target"] = target.value
+    return "#state = :source"
+
+
+def _slot(settlement: Settlement) -> Slot:
+    if settlement.slot is None:
+        raise ValueError("a settlement without a nonce cannot be signed")
+    return settlement.slot
+
+
+def _standing(lost: ConditionFailed) -> Settlement:
+    if not lost.item:
+        raise LostRace("the settlement is gone") from lost
+    return read_settlement(lost.item)

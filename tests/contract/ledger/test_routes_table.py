@@ -1,0 +1,134 @@
+"""The routes table: replaced as a whole or not at all."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.aws import client, create_table
+from tollgate.errors import ConfigurationError, LostRace
+from tollgate.ledger.routes import RoutesTable
+from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, UpstreamTarget
+from tollgate.wire.models import Requirements
+from tollgate.wire.primitives import Address, Network
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Dynamo = tuple["DynamoDBClient", str]
+
+NOW = 1_800_000_000
+PRICE = Requirements(
+    "exact",
+    Network(84532),
+    10_000,
+    Address(b"\1" * 20),
+    Address(b"\2" * 20),
+    60,
+    {"name": "USDC", "version": "2"},
+)
+ROUTE = Route(
+    id="weather",
+    method="GET",
+    pattern="/weather/{city}",
+    accepts=(PRICE,),
+    previous=(PreviousPrice(PRICE, NOW + 5),),
+    upstream=UpstreamTarget("https://api.example.com/{city}", 2.5, ("X-Key", "tollgate/upstream/key")),
+    description="Wetter für München",
+    mime_type="application/json",
+    source_address_resends=False,
+)
+
+
+@pytest.fixture
+def routes_table(aws_endpoint: str) -> "Dynamo":
+    """A client and an empty routes table."""
+    dynamo = client("dynamodb", aws_endpoint)
+    return dynamo, create_table(dynamo)
+
+
+def test_an_empty_table_is_an_empty_snapshot_of_version_0(routes_table: Dynamo) -> None:
+    """A fresh stack sells nothing."""
+    snapshot = RoutesTable(*routes_table).load()
+    assert (snapshot.routes, snapshot.networks, snapshot.version) == ((), (), 0)
+
+
+def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
+    """Every field of a route, and the version that the next replace must name."""
+    table = RoutesTable(*routes_table)
+    assert table.replace([ROUTE], 0, NOW) == 1
+    assert table.load().routes == (ROUTE,)
+    assert table.replace([], table.load().version, NOW + 1) == 2
+    assert table.load().routes == ()
+
+
+@pytest.mark.parametrize("expected", [0, 2])
+def test_a_replace_under_another_version_writes_nothing(routes_table: Dynamo, expected: int) -> None:
+    """Two operators at once: the second reads again."""
+    table = RoutesTable(*routes_table)
+    table.replace([ROUTE], 0, NOW)
+    with pytest.raises(LostRace):
+        table.replace([], expected, NOW + 1)
+    assert table.load().routes == (ROUTE,)
+
+
+def test_a41_a_replace_whose_answer_was_lost_and_was_sent_again_is_no_conflict(
+    routes_table: Dynamo,
+) -> None:
+    """The item that fails the condition is the one that we wrote."""
+    table = RoutesTable(*routes_table)
+    table.replace([ROUTE], 0, NOW)
+    assert table.replace([ROUTE], 0, NOW) == 1
+    assert table.load().version == 1
+
+
+def test_more_routes_than_one_item_holds_are_refused_before_writing(routes_table: Dynamo) -> None:
+    """DynamoDB's 400 kB, as a sentence."""
+    table = RoutesTable(*routes_table)
+    with pytest.raises(ConfigurationError, match="1000 routes are"):
+        table.replace([ROUTE] * 1000, 0, NOW)
+    assert table.load().version == 0
+
+
+def test_a_network_status_is_kept_and_an_older_check_does_not_replace_it(routes_table: Dynamo) -> None:
+    """Two reconciles that overlap: the newest check stays."""
+    table = RoutesTable(*routes_table)
+    relayers = (Address(b"\3" * 20), Address(b"\4" * 20))
+    newer = NetworkStatus(Network(84532), relayers, has_gas=True, checked_at=NOW)
+    table.put_network_status(newer)
+    table.put_network_status(NetworkStatus(Network(84532), (), has_gas=False, checked_at=NOW - 1))
+    assert table.load().status(Network(84532)) == newer
+    later = NetworkStatus(Network(84532), relayers, has_gas=False, checked_at=NOW + 60)
+    table.put_network_status(later)
+    assert table.load().networks == (later,)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format":1}', '{"format":1,"routes":[{}]}'])
+def test_an_item_that_something_else_wrote_is_not_served_from(routes_table: Dynamo, text: str) -> None:
+    """Loud, with a sentence."""
+    item = {"pk": {"S": "CATALOGUE"}, "version": {"N": "1"}, "routes": {"S": text}}
+    routes_table[0].put_item(TableName=routes_table[1], Item=item)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        RoutesTable(*routes_table).load()
+
+
+@pytest.mark.parametrize("text", ["{}", '{"network":"eip155:84532","relayers":[],"hasGas":1,"checkedAt":1}'])
+def test_a_status_that_something_else_wrote_is_loud(routes_table: Dynamo, text: str) -> None:
+    """Not quietly "has gas"."""
+    item = {"pk": {"S": "NETWORK#eip155:84532"}, "status": {"S": text}, "checked_at": {"N": "1"}}
+    routes_table[0].put_item(TableName=routes_table[1], Item=item)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        RoutesTable(*routes_table).load()
+
+
+def test_loading_is_one_consistent_request(routes_table: Dynamo) -> None:
+    """The proxy reads it on its way to a paid call."""
+    calls: list[tuple[str, bytes]] = []
+
+    def record(model: Any, params: dict[str, Any], **_: object) -> None:
+        calls.append((model.name, params["body"]))
+
+    routes_table[0].meta.events.register("before-call.dynamodb", record)
+    RoutesTable(*routes_table).load()
+    assert [name for name, _ in calls] == ["BatchGetItem"]
+    assert json.loads(calls[0][1])["RequestItems"][routes_table[1]]["ConsistentRead"] is True

@@ -1,0 +1,62 @@
+"""Made-up payments for ledger tests: valid values, random identities, no chain behind them."""
+
+import secrets
+
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.record import Claim, StoredAnswer
+from tollgate.payment.settlement import TransferProof
+from tollgate.wire.models import Authorization
+from tollgate.wire.primitives import Address, Bytes32, Network
+
+NETWORK = Network(84532)
+ASSET = Address.parse("0x036CbD53842c5426634e7929541eC2318f3dCF7e")
+PAY_TO = Address.parse("0x" + "ab" * 20)
+NOW = 1_800_000_000
+
+
+def some_address() -> Address:
+    """A random address."""
+    return Address(secrets.token_bytes(20))
+
+
+def some_word() -> Bytes32:
+    """A random 32-byte word."""
+    return Bytes32(secrets.token_bytes(32))
+
+
+def some_claim(
+    *,
+    payer: Address | None = None,
+    nonce: Bytes32 | None = None,
+    identifier: str | None = None,
+    owner: str = "me",
+    fingerprint: str = "f" * 64,
+    lease_until: int = NOW + 30,
+    value: int = 10_000,
+) -> Claim:
+    """A claim of a fresh payment."""
+    id = PaymentId(NETWORK, ASSET, payer or some_address(), nonce or some_word())
+    return Claim(
+        id=id,
+        authorization=Authorization(id.payer, PAY_TO, value, 0, NOW + 60, id.nonce),
+        signature=b"\x01" * 65,
+        seller="self",
+        route="weather",
+        fingerprint=fingerprint,
+        resource_url="https://api.example/weather",
+        owner=owner,
+        source="192.0.2.1",
+        identifier=identifier,
+        identifier_secret=identifier is not None,
+        seen_block=7,
+        claimed_at=NOW,
+        lease_until=lease_until,
+    )
+
+
+def some_proof(transaction: Bytes32 | None = None, log_index: int = 1) -> TransferProof:
+    """A log pair's place on some chain."""
+    return TransferProof(transaction or some_word(), log_index, 9, some_word(), some_address())
+
+
+ANSWER = StoredAnswer(200, (("content-type", "text/plain"),), b"sunny")
