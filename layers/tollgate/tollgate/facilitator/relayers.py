@@ -1,0 +1,70 @@
+"""The relayers: the accounts that pay gas for other people's transfers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tollgate.errors import ChainUnavailable, ConfigurationError
+from tollgate.facilitator.fees import TRANSFER_GAS
+from tollgate.facilitator.ports import Lanes, Signer
+from tollgate.payment.events import Event, Journal
+from tollgate.payment.identity import PaymentId
+from tollgate.wire.primitives import Address
+
+
+class Relayers:
+    """One or several keys, the same on every network. An address is asked of its signer when needed."""
+
+    def __init__(self, signers: Sequence[Signer]) -> None:
+        if not signers:
+            raise ConfigurationError("at least one relayer key is needed")
+        self._signers = tuple(signers)
+
+    def pick(self, payment: PaymentId) -> Signer:
+        """The relayer of a payment: always the same while the keys stay the same."""
+        return self._signers[int(payment.digest, 16) % len(self._signers)]
+
+    def find(self, address: Address) -> Signer | None:
+        """The signer of an address, or ``None`` if it is not (or no longer) one of ours."""
+        for signer in self._signers:
+            if signer.address() == address:
+                return signer
+        return None
+
+    def addresses(self) -> tuple[Address, ...]:
+        """All of them, in the order of configuration."""
+        return tuple(signer.address() for signer in self._signers)
+
+
+def relayer_status(lanes: Lanes, relayers: Relayers, fee_cap: int, journal: Journal, timeout: float) -> dict[str, Any]:
+    """Gas balances by network, as JSON; wei as decimal strings.
+
+    ``hasGas``: every relayer can pay one transfer at the fee cap. With several, each payment has its
+    own, so one empty account is enough to strand payments. A network whose RPC gives no answer is
+    left out: nothing is known of its relayers. ``timeout`` is seconds for each network.
+    """
+    networks: list[dict[str, Any]] = []
+    addresses = relayers.addresses()
+    for network, lane in lanes.items():
+        try:
+            balances = lane.chain.balances(addresses, timeout)
+        except ChainUnavailable:
+            journal.record(Event.CHAIN_UNAVAILABLE, network=str(network))
+            continue
+        has_gas = all(balance >= TRANSFER_GAS * fee_cap for balance in balances)
+        journal.record(
+            Event.RELAYER_STATUS,
+            network=str(network),
+            has_gas=has_gas,
+            lowest_wei=str(min(balances)),
+        )
+        networks.append(
+            {
+                "network": str(network),
+                "relayers": [
+                    {"address": str(address), "balanceWei": str(balance)}
+                    for address, balance in zip(addresses, balances, strict=True)
+                ],
+                "hasGas": has_gas,
+            }
+        )
+    return {"networks": networks}

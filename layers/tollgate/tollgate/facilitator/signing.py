@@ -1,0 +1,98 @@
+"""Turning a reserved nonce into signed bytes, and getting those bytes stored before anything else."""
+
+from dataclasses import dataclass
+
+from tollgate.chain.evm import Head, Preparation
+from tollgate.chain.transactions import DynamicFeeTransaction, transaction_hash
+from tollgate.errors import LostRace
+from tollgate.facilitator.fees import FILLER_GAS, TRANSFER_GAS, Fees, choose_fees
+from tollgate.facilitator.ports import SettlementLedger, Signer
+from tollgate.facilitator.relayers import Relayers
+from tollgate.ledger.settlement_items import Settlement, Slot
+from tollgate.payment.events import Event, Journal
+from tollgate.schemes.exact import eip3009
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The chain's head and what a transaction should pay now; ``fees`` is ``None`` above the cap."""
+
+    head: Head
+    fees: Fees | None
+
+    @classmethod
+    def of(cls, preparation: Preparation, fee_cap: int) -> "Market":
+        """Read off a preparation. ``fee_cap`` is wei per gas."""
+        fees = choose_fees(preparation.base_fee, preparation.tip, fee_cap)
+        return cls(preparation.check.head, fees)
+
+
+class SlotSigner:
+    """Signs for nonces that are reserved; every signature is stored, or lost to one stored before it."""
+
+    def __init__(self, relayers: Relayers, ledger: SettlementLedger, journal: Journal) -> None:
+        self._relayers = relayers
+        self._ledger = ledger
+        self._journal = journal
+
+    def sign(self, settlement: Settlement, market: Market, *, filler: bool) -> Settlement | None:
+        """RESERVED → SIGNED, with the payment's transfer or, as ``filler``, with nothing.
+
+        ``None`` when it cannot be signed now: its key is not ours any more, or fees are above the cap.
+        """
+        slot = settlement.slot
+        signer = self._relayers.find(slot.relayer) if slot else None
+        if slot is None or signer is None or market.fees is None:
+            return None
+        a = settlement.request.authorization
+        if filler:
+            transaction = self._filler(slot, market.fees)
+        else:
+            transaction = DynamicFeeTransaction(
+                chain_id=slot.network.chain_id,
+                nonce=slot.nonce,
+                max_priority_fee_per_gas=market.fees.tip,
+                max_fee_per_gas=market.fees.max_fee,
+                gas_limit=TRANSFER_GAS,
+                to=settlement.request.asset,
+                value=0,
+                data=eip3009.transfer_calldata(a, settlement.request.signature),
+            )
+        raw = self._signed(transaction, signer)
+        signed = self._ledger.store_bytes(settlement, raw, transaction_hash(raw), filler=filler)
+        self._journal.record(
+            Event.SETTLEMENT_SIGNED,
+            payment=signed.id.digest,
+            relayer=str(slot.relayer),
+            nonce=slot.nonce,
+            transaction=str(signed.transaction),
+            filler=signed.filler,
+        )
+        return signed
+
+    def fill_hole(self, slot: Slot, market: Market) -> bytes | None:
+        """Bytes for a nonce below the queue's end that no settlement has: the counter was moved by hand,
+        or an RPC endpoint once claimed too high a nonce. ``None`` when it cannot be signed now."""
+        signer = self._relayers.find(slot.relayer)
+        if signer is None or market.fees is None:
+            return None
+        raw = self._signed(self._filler(slot, market.fees), signer)
+        try:
+            return self._ledger.fill_hole(slot, raw, transaction_hash(raw))
+        except LostRace:
+            return None
+
+    def _filler(self, slot: Slot, fees: Fees) -> DynamicFeeTransaction:
+        return DynamicFeeTransaction(
+            chain_id=slot.network.chain_id,
+            nonce=slot.nonce,
+            max_priority_fee_per_gas=fees.tip,
+            max_fee_per_gas=fees.max_fee,
+            gas_limit=FILLER_GAS,
+            to=slot.relayer,
+            value=0,
+            data=b"",
+        )
+
+    def _signed(self, transaction: DynamicFeeTransaction, signer: Signer) -> bytes:
+        return transaction.encode(signer.sign(transaction.signing_digest()))

@@ -1,0 +1,91 @@
+"""Which relayer takes a payment, and what is said of their gas."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.payments import some_claim
+from tollgate.chain.signer import LocalSigner
+from tollgate.errors import ChainUnavailable, ConfigurationError
+from tollgate.facilitator.fees import TRANSFER_GAS
+from tollgate.facilitator.ports import Lane, Lanes
+from tollgate.facilitator.relayers import Relayers, relayer_status
+from tollgate.payment.events import NullJournal
+from tollgate.payment.networks import NETWORKS
+from tollgate.wire.primitives import Network
+
+SIGNERS = [LocalSigner(bytes(31) + bytes([n])) for n in (1, 2, 3)]
+FEE_CAP = 10**9
+ENOUGH = TRANSFER_GAS * FEE_CAP
+
+
+class Balances:
+    """A chain of which only balances are known."""
+
+    def __init__(self, balances: list[int] | None) -> None:
+        self._found = balances
+
+    def balances(self, addresses: Any, timeout: float) -> list[int]:
+        if self._found is None:
+            raise ChainUnavailable("silent")
+        return self._found[: len(addresses)]
+
+
+def lanes(**found: list[int] | None) -> Lanes:
+    """Lanes by chain id, with the relayers' balances there."""
+    made: dict[Network, Any] = {}
+    for name, balances in found.items():
+        info = NETWORKS[Network(int(name.removeprefix("chain")))]
+        chain: Any = Balances(balances)
+        made[info.network] = Lane(info, info.assets[0], chain)
+    return made
+
+
+def status(made: Lanes, count: int = 2) -> dict[str, Any]:
+    """The status with the first ``count`` relayers."""
+    return relayer_status(made, Relayers(SIGNERS[:count]), FEE_CAP, NullJournal(), 5)
+
+
+def test_a_payment_always_has_the_same_relayer_and_all_are_used() -> None:
+    """The digest decides, evenly."""
+    relayers = Relayers(SIGNERS)
+    ids = [some_claim().id for _ in range(60)]
+    picked = [relayers.pick(id) for id in ids]
+    assert picked == [Relayers(SIGNERS).pick(id) for id in ids]
+    assert {signer.address() for signer in picked} == set(relayers.addresses())
+
+
+def test_a_stranger_is_not_found_among_the_relayers() -> None:
+    """``ours`` is decided by this."""
+    relayers = Relayers(SIGNERS[:2])
+    assert relayers.find(SIGNERS[1].address()) is SIGNERS[1]
+    assert relayers.find(SIGNERS[2].address()) is None
+
+
+def test_no_relayer_at_all_is_a_configuration_error() -> None:
+    """Nothing could ever be settled."""
+    with pytest.raises(ConfigurationError):
+        Relayers([])
+
+
+@pytest.mark.parametrize(
+    ("balances", "has_gas"),
+    [([ENOUGH, ENOUGH], True), ([ENOUGH, ENOUGH - 1], False), ([0, ENOUGH], False)],
+)
+def test_a69_a_network_has_gas_when_every_relayer_can_pay_a_transfer_at_the_cap(
+    balances: list[int], has_gas: bool
+) -> None:
+    """Each payment has its own relayer: one empty account is enough to strand payments."""
+    network = status(lanes(chain84532=balances))["networks"][0]
+    assert network["hasGas"] is has_gas
+    assert network["network"] == "eip155:84532"
+    assert network["relayers"] == [
+        {"address": str(signer.address()), "balanceWei": str(wei)}
+        for signer, wei in zip(SIGNERS[:2], balances, strict=True)
+    ]
+
+
+def test_a_network_without_an_rpc_is_left_out_and_does_not_hide_the_others() -> None:
+    """Nothing is known of it: neither gas nor the lack of it."""
+    found = status(lanes(chain84532=None, chain31337=[ENOUGH]), count=1)
+    assert [n["network"] for n in found["networks"]] == ["eip155:31337"]
