@@ -1,0 +1,98 @@
+"""What an apply changes, as people read it: one entry per route, one line per field."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tollgate.errors import ConfigurationError
+from tollgate.gateway.pricing import format_dollars
+from tollgate.payment.networks import network_info
+from tollgate.payment.routes import Route
+from tollgate.wire.models import Requirements
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One route that is added, changed or removed; ``fields`` are (field, before, after)."""
+
+    kind: str
+    route: str
+    fields: tuple[tuple[str, str, str], ...]
+
+    def lines(self) -> list[str]:
+        """The change for a terminal."""
+        sign = {"add": "+", "change": "~", "remove": "-"}[self.kind]
+        out = [f"{sign} {self.route}"]
+        for name, before, after in self.fields:
+            if self.kind == "change":
+                out.append(f"    {name}: {before or 'none'} -> {after or 'none'}")
+            elif self.kind == "add" and after:
+                out.append(f"    {name}: {after}")
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form."""
+        fields = [{"field": name, "before": before, "after": after} for name, before, after in self.fields]
+        return {"change": self.kind, "route": self.route, "fields": fields}
+
+
+def changes(current: Sequence[Route], wanted: Sequence[Route]) -> list[Change]:
+    """The changes from one to the other, by method and path. Previous prices are not part of it."""
+    before = {_name(route): _facts(route) for route in current}
+    after = {_name(route): _facts(route) for route in wanted}
+    found: list[Change] = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name, {}), after.get(name, {})
+        fields = tuple(
+            (field, old.get(field, ""), new.get(field, ""))
+            for field in dict.fromkeys((*old, *new))
+            if old.get(field, "") != new.get(field, "")
+        )
+        if fields:
+            kind = "add" if name not in before else "remove" if name not in after else "change"
+            found.append(Change(kind, name, fields))
+    return found
+
+
+def still_accepted(routes: Sequence[Route], now: int) -> list[str]:
+    """One line for each previous price that buyers may still pay (rule 8)."""
+    return [
+        f"{_name(route)}: {price(p.requirements)} on {network_info(p.requirements.network).name}"
+        f" stays acceptable for {p.until - now} s"
+        for route in routes
+        for p in route.previous
+    ]
+
+
+def price(requirements: Requirements) -> str:
+    """``$0.01 USDC`` where the token is known, else atomic units."""
+    try:
+        asset = network_info(requirements.network).asset(str(requirements.asset))
+    except ConfigurationError:
+        return f"{requirements.amount} of {requirements.asset}"
+    return f"{format_dollars(requirements.amount, asset)} {asset.symbol}"
+
+
+def _name(route: Route) -> str:
+    return f"{route.method} {route.pattern}"
+
+
+def _facts(route: Route) -> dict[str, str]:
+    facts = {"networks": ", ".join(network_info(r.network).name for r in route.accepts)}
+    for r in route.accepts:
+        network = network_info(r.network).name
+        facts[f"price on {network}"] = price(r)
+        facts[f"paid to on {network}"] = str(r.pay_to)
+        facts[f"token on {network}"] = f"{r.asset} {' '.join(map(str, r.extra.values()))}"
+        facts[f"maxTimeoutSeconds on {network}"] = str(r.max_timeout_seconds)
+    secret = route.upstream.secret_header
+    facts |= {
+        "upstream": route.upstream.url,
+        "upstream timeout": f"{route.upstream.timeout_seconds:g} s",
+        "upstream secret": "" if secret is None else f"{secret[0]} from the secret {secret[1]}",
+        "id": route.id,
+        "description": route.description,
+        "mimeType": route.mime_type,
+        "sourceAddressResends": "true" if route.source_address_resends else "false",
+    }
+    return facts

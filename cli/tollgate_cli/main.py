@@ -1,0 +1,128 @@
+"""``tollgate``: price routes, look at relayers and payments of a deployed stack."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tollgate.errors import TollgateError
+from tollgate_cli import payment_command, relayer_command, routes_commands
+from tollgate_cli.aws import Aws, connect
+from tollgate_cli.facts import stand_in
+from tollgate_cli.problems import WrongFile
+from tollgate_cli.result import Result
+from tollgate_cli.stack import read_stack
+
+_EPILOG = """\
+examples:
+  tollgate routes check routes.yaml                     what is wrong with the file, line by line
+  tollgate routes apply routes.yaml --stack tollgate    make the stack serve it; buyers see it within a minute
+  tollgate relayer --stack tollgate                     who signs, and what gas they have
+  tollgate payment show 0x5f3a... --stack tollgate      what became of a payment
+
+Region, credentials and endpoint come from the usual AWS environment: AWS_REGION, AWS_PROFILE,
+AWS_ENDPOINT_URL and so on.
+Exit codes: 0 done, 1 refused or failed (standard error says why), 2 wrong usage.
+"""
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    connect: Callable[[], Aws] = connect,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """Run one command and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        result = _run(args, connect, int(clock()))
+    except WrongFile as wrong:
+        document: dict[str, Any] = {
+            "file": wrong.file,
+            "ok": False,
+            "problems": [problem.to_json() for problem in wrong.problems],
+        }
+        result = Result(document, [], [str(wrong)], code=1)
+    except (TollgateError, BotoCoreError, ClientError) as error:
+        result = Result({"error": str(error)}, [], [str(error)], code=1)
+    for warning in result.warnings:
+        print(warning, file=sys.stderr)
+    if args.json:
+        print(json.dumps(result.document, indent=2))
+    elif result.lines:
+        print("\n".join(result.lines))
+    return result.code
+
+
+def _run(args: argparse.Namespace, connect: Callable[[], Aws], now: int) -> Result:
+    match args.command:
+        case "routes check":
+            facts = read_stack(connect().cloudformation, args.stack).facts if args.stack else stand_in()
+            return routes_commands.check(args.file, facts)
+        case "routes apply":
+            return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run)
+        case "relayer":
+            return relayer_command.relayer(args.stack, connect(), _progress)
+        case _:
+            return payment_command.show(args.id, args.stack, connect(), _progress)
+
+
+def _progress(line: str) -> None:
+    print(f"{line} ...", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="tollgate", description=__doc__, epilog=_EPILOG, formatter_class=formatter, allow_abbrev=False
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+    stack = argparse.ArgumentParser(add_help=False)
+    stack.add_argument("--stack", required=True, metavar="NAME", help="the CloudFormation stack's name")
+    groups = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    routes = groups.add_parser(
+        "routes", help="check and apply a routes.yaml", epilog=_EPILOG, formatter_class=formatter
+    ).add_subparsers(metavar="ACTION", required=True)
+    check = routes.add_parser("check", parents=[common], help="say everything that is wrong with a file")
+    check.add_argument("file", type=Path, metavar="FILE", help="the routes.yaml")
+    check.add_argument("--stack", metavar="NAME", help="check against this stack's networks and parameters too")
+    check.set_defaults(command="routes check")
+    apply = routes.add_parser(
+        "apply",
+        parents=[common, stack],
+        help="make a stack serve a file, all of it or nothing",
+        description="Shows what changes, then replaces the stack's routes at once. Prices that end stay"
+        " acceptable for 60 s plus their maxTimeoutSeconds. A file with any problem changes nothing.",
+    )
+    apply.add_argument("file", type=Path, metavar="FILE", help="the routes.yaml")
+    apply.add_argument("--dry-run", action="store_true", help="show what would change and stop")
+    apply.set_defaults(command="routes apply")
+
+    relayer = groups.add_parser(
+        "relayer", parents=[common, stack], help="print the relayers' addresses and gas balances"
+    )
+    relayer.set_defaults(command="relayer")
+
+    payment = groups.add_parser(
+        "payment", help="look at one payment", epilog=_EPILOG, formatter_class=formatter
+    ).add_subparsers(metavar="ACTION", required=True)
+    show = payment.add_parser(
+        "show",
+        parents=[common, stack],
+        help="print a payment's state, receipt and log row",
+        description="Prints what the seller's ledger knows of a payment. Signatures, signed bytes, paid"
+        " bodies and the buyer's identifier are never printed.",
+    )
+    show.add_argument(
+        "id",
+        metavar="ID|TRANSACTION",
+        help="the payment's id (64 hex digits), network#asset#payer#nonce, or a transaction hash (0x...)",
+    )
+    show.set_defaults(command="payment show")
+    return parser

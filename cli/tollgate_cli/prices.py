@@ -1,0 +1,133 @@
+"""The ``price``, ``networks`` and ``payTo`` of a route, to what its 402 offers."""
+
+from dataclasses import dataclass
+
+from tollgate.errors import ConfigurationError
+from tollgate.gateway.pricing import parse_amount, parse_dollars
+from tollgate.payment.networks import NETWORKS, Asset, NetworkInfo, network_info
+from tollgate.wire.models import Requirements
+from tollgate.wire.primitives import Address
+from tollgate_cli.facts import StackFacts
+from tollgate_cli.problems import Findings, Problem, did_you_mean
+from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
+
+# A buyer's payment must be mined before the buyer's client gives up; slower chains need the upfront flow.
+MAX_BLOCK_SECONDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """A price as it stands there: dollars when ``asset`` is ``None``, else atomic units of that asset."""
+
+    amount: Node
+    asset: Node | None
+
+
+def read_accepts(
+    route: Node, fields: dict[str, Node], max_timeout_seconds: int, facts: StackFacts, findings: Findings
+) -> tuple[Requirements, ...]:
+    """One requirement per network; empty when anything is wrong."""
+    networks = _networks(fields.get("networks"), route, facts, findings)
+    pay_to = _pay_to(fields.get("payTo"), facts, findings)
+    node = fields.get("price")
+    price = None if node is None else _price(node, findings)
+    if price is None:
+        return ()
+    accepts: list[Requirements] = []
+    for info in networks or facts.networks[:1]:
+        priced = _amount(price, info, facts, findings)
+        if priced is None or pay_to is None:
+            continue
+        amount, asset = priced
+        if pay_to == asset.address:
+            place = fields.get("payTo", price.amount)
+            findings.add(place.line, place.at, f"is the token {asset.symbol} itself: money sent there is lost")
+        extra = {"name": asset.name, "version": asset.version}
+        accepts.append(Requirements("exact", info.network, amount, asset.address, pay_to, max_timeout_seconds, extra))
+    return tuple(accepts)
+
+
+def _networks(node: Node | None, route: Node, facts: StackFacts, findings: Findings) -> tuple[NetworkInfo, ...]:
+    chosen = [(info, route) for info in facts.networks] if node is None else _listed(node, facts, findings)
+    for info, place in chosen:
+        if info.block_seconds > MAX_BLOCK_SECONDS:
+            findings.add(
+                place.line,
+                place.at,
+                f"{info.name} has a block every {info.block_seconds:g} s: over {MAX_BLOCK_SECONDS} s is too"
+                " slow for the authorization flow",
+            )
+    if len({info.testnet for info, _ in chosen}) > 1:
+        place = node or route
+        findings.add(place.line, place.at, "mixes test and main networks: worthless tokens would pay too")
+    return tuple(info for info, _ in chosen)
+
+
+def _listed(node: Node, facts: StackFacts, findings: Findings) -> list[tuple[NetworkInfo, Node]]:
+    if node.kind is not Kind.LIST or not node.items:
+        findings.add(node.line, node.at, "must be a list of networks, such as [base-sepolia]")
+        return []
+    known = [name for info in NETWORKS.values() for name in (info.name, str(info.network))]
+    found: list[tuple[NetworkInfo, Node]] = []
+    for item in node.items:
+        name = text_of(item, findings)
+        if name is None:
+            continue
+        try:
+            info = network_info(name)
+        except ConfigurationError as error:
+            findings.add(item.line, item.at, f"{error}{did_you_mean(name, known)}")
+            continue
+        if any(info == other for other, _ in found):
+            findings.add(item.line, item.at, f"names {info.name} twice")
+        elif facts.named and info.network not in {served.network for served in facts.networks}:
+            served = ", ".join(i.name for i in facts.networks)
+            findings.add(item.line, item.at, f"{info.name} is not a network of this stack; it has {served}")
+        else:
+            found.append((info, item))
+    return found
+
+
+def _pay_to(node: Node | None, facts: StackFacts, findings: Findings) -> Address | None:
+    if node is None:
+        return facts.pay_to
+    text = text_of(node, findings)
+    if text is None:
+        return None
+    try:
+        address = Address.parse(text)
+    except ValueError as error:
+        findings.add(node.line, node.at, str(error))
+        return None
+    digits = text[2:]
+    if address.raw == bytes(20):
+        findings.add(node.line, node.at, "is the zero address: money sent there is lost")
+    elif digits not in (digits.lower(), digits.upper()) and text != str(address):
+        findings.add(node.line, node.at, f"has a wrong checksum: a digit is mistyped, or it is {address}")
+    return address
+
+
+def _price(node: Node, findings: Findings) -> _Price | None:
+    if node.kind is Kind.TEXT:
+        return _Price(node, None)
+    if node.kind is not Kind.FIELDS:
+        findings.add(node.line, node.at, 'must be a text such as "$0.01", or {amount: "10000", asset: USDC}')
+        return None
+    fields = fields_of(node, findings, ("amount", "asset"))
+    amount, asset = text_of(fields.get("amount"), findings), text_of(fields.get("asset"), findings)
+    return None if amount is None or asset is None else _Price(fields["amount"], fields["asset"])
+
+
+def _amount(price: _Price, info: NetworkInfo, facts: StackFacts, findings: Findings) -> tuple[int, Asset] | None:
+    """Atomic units and asset on one network."""
+    place = price.asset or price.amount
+    try:
+        asset = info.asset(facts.asset if price.asset is None else price.asset.text)
+        place = price.amount
+        read = parse_amount(place.text) if price.asset is not None else parse_dollars(place.text, asset)
+    except (ValueError, ConfigurationError) as error:
+        # The same price is read for every network: say the same thing once.
+        if Problem(place.line, place.at, str(error)) not in findings.problems:
+            findings.add(place.line, place.at, str(error))
+        return None
+    return read, asset

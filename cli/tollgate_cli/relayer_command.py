@@ -1,0 +1,58 @@
+"""``tollgate relayer``: who signs, and whether they can pay for gas."""
+
+from decimal import Decimal
+from typing import Any
+
+from tollgate.errors import ConfigurationError
+from tollgate.payment.networks import network_info
+from tollgate.wire.primitives import Network
+from tollgate_cli.aws import Aws, FunctionFailed, invoke
+from tollgate_cli.result import Progress, Result
+from tollgate_cli.stack import read_stack
+
+
+def relayer(stack_name: str, aws: Aws, progress: Progress) -> Result:
+    """Address and gas balance of every relayer on every network. Raises ``FunctionFailed``."""
+    stack = read_stack(aws.cloudformation, stack_name)
+    progress(f"asking {stack.settle_function}")
+    answer = invoke(aws.functions, stack.settle_function, {"op": "relayers"})
+    try:
+        networks = [_network(item) for item in answer["networks"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FunctionFailed(f"{stack.settle_function} answered in another form than expected") from error
+    lines: list[str] = []
+    warnings: list[str] = []
+    for item in networks:
+        name = _name(item["network"])
+        for one in item["relayers"]:
+            lines.append(f"{name:<14} {one['address']}  {_coins(one['balanceWei'])}")
+        if not item["hasGas"]:
+            addresses = " or ".join(one["address"] for one in item["relayers"])
+            warnings.append(f"{name} is left out of the offers: send gas to its relayer {addresses}")
+    return Result({"stack": stack.name, "networks": networks, "warnings": warnings}, lines, warnings)
+
+
+def _network(item: Any) -> dict[str, Any]:
+    """Only what is expected, so that nothing else a function answers is ever printed."""
+    relayers = [{"address": str(one["address"]), "balanceWei": _wei(one["balanceWei"])} for one in item["relayers"]]
+    if not isinstance(item["hasGas"], bool):
+        raise ValueError("hasGas must be a boolean")
+    network = str(Network.parse(item["network"]))
+    return {"network": network, "relayers": relayers, "hasGas": item["hasGas"]}
+
+
+def _wei(value: Any) -> str | None:
+    return None if value is None else str(int(value))
+
+
+def _name(network: str) -> str:
+    try:
+        return network_info(network).name
+    except ConfigurationError:
+        return network
+
+
+def _coins(wei: str | None) -> str:
+    if wei is None:
+        return "balance unknown"
+    return f"{Decimal(wei).scaleb(-18).normalize():f} ETH"

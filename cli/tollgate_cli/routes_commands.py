@@ -1,0 +1,94 @@
+"""``tollgate routes check`` and ``tollgate routes apply``."""
+
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tollgate.gateway.catalogue import CACHE_SECONDS, Catalogue, merge
+from tollgate.ledger.dynamo import ConditionFailed
+from tollgate.ledger.routes import RoutesTable
+from tollgate.payment.networks import network_info
+from tollgate.payment.routes import Snapshot
+from tollgate_cli.aws import Aws, FunctionFailed, invoke
+from tollgate_cli.changes import changes, still_accepted
+from tollgate_cli.facts import StackFacts
+from tollgate_cli.result import Progress, Result
+from tollgate_cli.routes_file import read_routes_file
+from tollgate_cli.stack import Stack, read_stack
+
+
+def check(path: Path, facts: StackFacts) -> Result:
+    """Check a file; nothing is written. Raises ``WrongFile``."""
+    read = read_routes_file(path, facts)
+    count = len(read.routes)
+    against = "" if facts.named else " (without --stack: what only a stack can decide is not checked)"
+    document: dict[str, Any] = {
+        "file": str(path),
+        "ok": True,
+        "routes": count,
+        "notes": [note.to_json() for note in read.notes],
+    }
+    lines = [f"{path}: {count} {'route' if count == 1 else 'routes'}, no problems{against}"]
+    return Result(document, lines, warnings=[note.text(str(path)) for note in read.notes])
+
+
+def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *, dry_run: bool) -> Result:
+    """Make the stack serve the file's routes. Raises ``WrongFile``: then nothing is written."""
+    stack = read_stack(aws.cloudformation, stack_name)
+    read = read_routes_file(path, stack.facts)
+    table = RoutesTable(aws.dynamodb, stack.routes_table)
+    current = table.load()
+    merged = merge(current.routes, read.routes, now)
+    Catalogue(Snapshot(merged))
+    changed = changes(current.routes, merged)
+    accepted = still_accepted(merged, now) if changed else []
+    lines = [line for change in changed for line in change.lines()] + accepted
+    document: dict[str, Any] = {
+        "stack": stack.name,
+        "changes": [change.to_json() for change in changed],
+        "stillAccepted": accepted,
+        "applied": False,
+        "version": current.version,
+    }
+    if dry_run:
+        return Result(document, [*lines, f"dry run: {_count(len(changed))} not applied"])
+    if changed:
+        try:
+            document["version"] = table.replace(merged, current.version, now)
+        except ConditionFailed:
+            sentence = "somebody else applied routes at the same moment; nothing was written, run it again"
+            return Result(document | {"error": sentence}, [], [sentence], code=1)
+        document["applied"] = True
+        lines.append(f"applied {_count(len(changed))} to {stack.name}; seen within {CACHE_SECONDS} s")
+    else:
+        lines.append(f"{stack.name} serves these routes already")
+    document["relayers"], warnings = _relayers(stack, aws, table, progress)
+    return Result(document | {"warnings": warnings}, lines, warnings)
+
+
+def _relayers(stack: Stack, aws: Aws, table: RoutesTable, progress: Progress) -> tuple[list[dict[str, Any]], list[str]]:
+    """Have the relayers checked now, not in a minute, and say which cannot pay for gas."""
+    progress(f"checking the relayers of {stack.name}")
+    warnings: list[str] = []
+    try:
+        invoke(aws.functions, stack.reconcile_function, {})
+    except (FunctionFailed, BotoCoreError, ClientError) as error:
+        warnings.append(f"the routes stand, but the relayers could not be checked: {error}")
+    snapshot = table.load()
+    found: list[dict[str, Any]] = []
+    for info in stack.facts.networks:
+        status = snapshot.status(info.network)
+        if status is None:
+            warnings.append(f"{info.name}: nothing is known of its relayers yet")
+            continue
+        addresses = [str(address) for address in status.relayers]
+        found.append({"network": str(info.network), "relayers": addresses, "hasGas": status.has_gas})
+        if not status.has_gas:
+            name = network_info(info.network).name
+            warnings.append(f"{name} is left out of the offers: send gas to its relayer {' or '.join(addresses)}")
+    return found, warnings
+
+
+def _count(changed: int) -> str:
+    return "1 change" if changed == 1 else f"{changed} changes"

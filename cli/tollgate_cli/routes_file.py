@@ -1,0 +1,213 @@
+"""A routes.yaml to routes: every problem at once, nothing half-read (examples/routes.yaml has the shape)."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tollgate.gateway.canonical_path import MAX_PATH
+from tollgate.gateway.catalogue import METHODS
+from tollgate.gateway.offers import extensions
+from tollgate.gateway.path_pattern import PathPattern
+from tollgate.payment.routes import Route, UpstreamTarget
+from tollgate.wire.headers import encode
+from tollgate.wire.models import PaymentRequired, Requirements, Resource
+from tollgate_cli.facts import StackFacts
+from tollgate_cli.prices import read_accepts
+from tollgate_cli.problems import Findings, Problem, WrongFile, did_you_mean
+from tollgate_cli.upstreams import DEFAULT_TIMEOUT, read_upstream
+from tollgate_cli.yaml_tree import MAX_FILE_BYTES, Kind, Node, fields_of, number_of, read_yaml, text_of
+
+VERSION = "1"
+MAX_OFFER_BYTES = 4096
+MAX_TIMEOUT_SECONDS = 600
+# What settling may take after the upstream has answered.
+SETTLE_RESERVE_SECONDS = 15
+_OPTIONAL = (
+    "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow",
+    "sourceAddressResends",
+)  # fmt: skip
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9._-]+)*")
+
+_UNREAD = UpstreamTarget("", DEFAULT_TIMEOUT)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesFile:
+    """A file without problems; ``notes`` are what only a stack can decide."""
+
+    routes: tuple[Route, ...]
+    notes: tuple[Problem, ...]
+
+
+def read_routes_file(path: Path, facts: StackFacts) -> RoutesFile:
+    """Read and check a file. Raises ``WrongFile`` with every problem in it."""
+    file = str(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WrongFile(file, [Problem(1, "", f"cannot be read: {error.strerror}")]) from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise WrongFile(file, [Problem(line, "", "is not UTF-8")]) from error
+    if len(data) > MAX_FILE_BYTES:
+        raise WrongFile(file, [Problem(1, "", f"is over {MAX_FILE_BYTES} bytes")])
+    findings = Findings()
+    routes = _routes(read_yaml(text, file, findings), facts, findings)
+    if findings.problems:
+        raise WrongFile(file, findings.problems)
+    return RoutesFile(routes, tuple(findings.notes))
+
+
+def _routes(root: Node, facts: StackFacts, findings: Findings) -> tuple[Route, ...]:
+    fields = fields_of(root, findings, ("version", "routes"))
+    version = fields.get("version")
+    if version is not None and (version.kind is not Kind.NUMBER or version.text != VERSION):
+        findings.add(version.line, version.at, f"must be {VERSION}")
+    listed = fields.get("routes")
+    if listed is None:
+        return ()
+    if listed.kind is not Kind.LIST:
+        findings.add(listed.line, listed.at, f"must be a list of routes, not {listed.kind.value}")
+        return ()
+    routes: list[Route] = []
+    seen: dict[object, str] = {}
+    for node in listed.items:
+        route, pattern = _route(node, facts, findings)
+        if pattern is not None:
+            _unique(seen, (route.method, pattern.shape), node, node.inside("path"), findings)
+        _unique(seen, route.id, node, node.inside("id"), findings)
+        routes.append(route)
+    return tuple(routes)
+
+
+def _unique(seen: dict[object, str], key: object, node: Node, at: str, findings: Findings) -> None:
+    if key in seen:
+        line = node.key_lines.get(at.rsplit(".", 1)[1], node.line)
+        findings.add(line, at, f"is the same as that of {seen[key]}: requests could not be told apart")
+    else:
+        seen[key] = node.at
+
+
+def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, PathPattern | None]:
+    """A route as far as it can be read; it is only used when there are no problems."""
+    fields = fields_of(node, findings, ("method", "path", "price", "upstream"), _OPTIONAL)
+    before = len(findings.problems)
+    method = _method(fields.get("method"), findings)
+    path, pattern = _path(fields.get("path"), findings)
+    upstream = read_upstream(fields.get("upstream"), None if pattern is None else pattern.params, facts, findings)
+    timeout = upstream.timeout_seconds if upstream is not None else DEFAULT_TIMEOUT
+    max_timeout = _max_timeout(fields.get("maxTimeoutSeconds"), node, timeout, findings)
+    _flow(fields.get("flow"), findings)
+    accepts = read_accepts(node, fields, max_timeout, facts, findings)
+    description = text_of(fields.get("description"), findings, longest=500) or ""
+    mime_type = _matching(fields.get("mimeType"), _MIME, "must be a media type such as application/json", findings)
+    id = _matching(
+        fields.get("id"),
+        _ID,
+        "must be 1 to 64 letters, digits and ._- and start with a letter or digit",
+        findings,
+    )
+    resends = fields.get("sourceAddressResends")
+    if resends is not None and resends.kind is not Kind.FLAG:
+        findings.add(resends.line, resends.at, "must be true or false")
+    if len(findings.problems) == before and pattern is not None:
+        _check_offer(node, path, pattern, accepts, description, mime_type, facts, findings)
+    route = Route(
+        id=id or (f"{method} {path}" if method and path else node.at),
+        method=method,
+        pattern=path,
+        accepts=accepts,
+        previous=(),
+        upstream=upstream or _UNREAD,
+        description=description,
+        mime_type=mime_type,
+        source_address_resends=resends is None or resends.text == "true",
+    )
+    return route, pattern if method else None
+
+
+def _method(node: Node | None, findings: Findings) -> str:
+    method = text_of(node, findings)
+    if node is None or method is None:
+        return ""
+    if method in METHODS:
+        return method
+    if method == "HEAD":
+        sentence = "HEAD buys nothing and cannot be priced; HEAD of a GET route shows its offer"
+    elif method == "OPTIONS":
+        sentence = "OPTIONS is always free"
+    else:
+        sentence = f"must be one of {', '.join(METHODS)}{did_you_mean(method, METHODS)}"
+    findings.add(node.line, node.at, sentence)
+    return ""
+
+
+def _path(node: Node | None, findings: Findings) -> tuple[str, PathPattern | None]:
+    path = text_of(node, findings, longest=MAX_PATH)
+    if node is None or path is None:
+        return "", None
+    try:
+        return path, PathPattern.parse(path)
+    except ValueError as error:
+        findings.add(node.line, node.at, str(error))
+        return path, None
+
+
+def _max_timeout(node: Node | None, route: Node, upstream_timeout: float, findings: Findings) -> int:
+    least = upstream_timeout + SETTLE_RESERVE_SECONDS
+    seconds = number_of(node, findings, 1, MAX_TIMEOUT_SECONDS, 60)
+    place = node or route
+    if seconds != int(seconds):
+        findings.add(place.line, place.at, "must be whole seconds")
+    elif seconds < least:
+        findings.add(
+            place.line,
+            place.at,
+            f"must be at least {least:g}: upstream.timeoutSeconds and {SETTLE_RESERVE_SECONDS} to settle",
+        )
+    return int(seconds)
+
+
+def _flow(node: Node | None, findings: Findings) -> None:
+    flow = text_of(node, findings)
+    if node is None or flow in (None, "authorization"):
+        return
+    if flow == "upfront":
+        findings.add(node.line, node.at, "upfront is not built yet: only authorization is")
+    else:
+        findings.add(node.line, node.at, "must be authorization")
+
+
+def _matching(node: Node | None, pattern: re.Pattern[str], sentence: str, findings: Findings) -> str:
+    text = text_of(node, findings)
+    if node is None or text is None:
+        return ""
+    if pattern.fullmatch(text) is None:
+        findings.add(node.line, node.at, sentence)
+    return text
+
+
+def _check_offer(
+    node: Node,
+    path: str,
+    pattern: PathPattern,
+    accepts: tuple[Requirements, ...],
+    description: str,
+    mime_type: str,
+    facts: StackFacts,
+    findings: Findings,
+) -> None:
+    """The 402's header at its longest: a path with params can be as long as ``MAX_PATH`` (threat 10)."""
+    url = facts.base_url + (path.ljust(MAX_PATH, "x") if pattern.params else path)
+    longest_error = "x" * 64
+    offer = PaymentRequired(Resource(url, description, mime_type), accepts, longest_error, extensions())
+    size = len(encode(offer.to_json()))
+    if size > MAX_OFFER_BYTES:
+        findings.add(
+            node.line,
+            node.at,
+            f"makes an offer of {size} bytes, over {MAX_OFFER_BYTES}: shorten it, or name fewer networks",
+        )

@@ -1,0 +1,73 @@
+"""A deployed stack, read from its own outputs and parameters, so that nothing has to be configured twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tollgate.errors import ConfigurationError
+from tollgate.payment.networks import network_info
+from tollgate.wire.primitives import Address
+from tollgate_cli.facts import StackFacts
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What the commands need to know of a stack."""
+
+    name: str
+    stage: str
+    facts: StackFacts
+    routes_table: str
+    payments_table: str
+    settlements_table: str
+    settle_function: str
+    reconcile_function: str
+
+
+def read_stack(cloudformation: "CloudFormationClient", name: str) -> Stack:
+    """Describe a stack. Raises ``ConfigurationError`` when it is not there or is not Tollgate's."""
+    try:
+        described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise ConfigurationError(f"there is no stack {name} in this account and Region") from error
+    outputs = {o.get("OutputKey", ""): o.get("OutputValue", "") for o in described.get("Outputs", [])}
+    parameters = {p.get("ParameterKey", ""): p.get("ParameterValue", "") for p in described.get("Parameters", [])}
+    return Stack(
+        name=name,
+        stage=_value(parameters, "Stage", name),
+        facts=_facts(parameters, outputs, name),
+        routes_table=_value(outputs, "RoutesTableName", name),
+        payments_table=_value(outputs, "PaymentsTableName", name),
+        settlements_table=_value(outputs, "SettlementsTableName", name),
+        settle_function=_value(outputs, "SettleFunctionName", name),
+        reconcile_function=_value(outputs, "ReconcileFunctionName", name),
+    )
+
+
+def _facts(parameters: Mapping[str, str], outputs: Mapping[str, str], name: str) -> StackFacts:
+    try:
+        pay_to = Address.parse(_value(parameters, "PayTo", name))
+    except ValueError as error:
+        raise ConfigurationError(f"stack {name}: parameter PayTo {error}") from error
+    return StackFacts(
+        networks=tuple(network_info(n.strip()) for n in _value(parameters, "Network", name).split(",")),
+        asset=_value(parameters, "Asset", name),
+        pay_to=pay_to,
+        allow_private_upstreams=parameters.get("AllowPrivateUpstreams", "false") == "true",
+        base_url=parameters.get("PublicBaseUrl") or _value(outputs, "ApiUrl", name),
+        secret_prefix=parameters.get("UpstreamSecretPrefix", ""),
+    )
+
+
+def _value(values: Mapping[str, str], key: str, name: str) -> str:
+    value = values.get(key, "")
+    if not value:
+        raise ConfigurationError(f"stack {name} has no {key}: is it a Tollgate stack, and was it fully deployed?")
+    return value

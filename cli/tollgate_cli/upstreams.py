@@ -1,0 +1,128 @@
+"""The ``upstream`` of a route: where a paid request goes, checked before anything is written.
+
+Addresses that a name resolves to are checked again by the proxy, on every connection (threat 87);
+here what can be seen from the text alone is refused early (threat 88).
+"""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from tollgate.payment.routes import UpstreamTarget
+from tollgate_cli.facts import StackFacts
+from tollgate_cli.problems import Findings, did_you_mean
+from tollgate_cli.yaml_tree import Kind, Node, fields_of, number_of, text_of
+
+DEFAULT_TIMEOUT = 10.0
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
+_LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]*")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_SECRET = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,512}")
+_PRIVATE_SUFFIXES = ("localhost", "local", "internal", "lan", "home", "corp", "intranet")
+# Headers that belong to the connection, to x402 or to the proxy itself.
+_RESERVED_HEADERS = frozenset(
+    {
+        "connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer",
+        "transfer-encoding", "upgrade", "payment-signature", "payment-required", "payment-response",
+        "sign-in-with-x",
+    }
+)  # fmt: skip
+
+
+def read_upstream(
+    node: Node | None, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings
+) -> UpstreamTarget | None:
+    """The upstream; ``params`` are the pattern's, or ``None`` when the pattern itself is wrong."""
+    if node is None:
+        return None
+    fields = fields_of(node, findings, ("url",), ("timeoutSeconds", "secretHeader"))
+    timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
+    secret = _secret_header(fields.get("secretHeader"), facts, findings)
+    url = text_of(fields.get("url"), findings)
+    if url is None:
+        return None
+    _check_url(fields["url"], url, params, facts, findings)
+    return UpstreamTarget(url, timeout, secret)
+
+
+def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings) -> None:
+    parts = _split(url)
+    if parts is None or parts.hostname is None or not _NETLOC.fullmatch(parts.netloc.rpartition("@")[2]):
+        findings.add(node.line, node.at, "must be an absolute URL such as https://api.example.com/v1/{city}")
+        return
+    if "@" in parts.netloc:
+        findings.add(node.line, node.at, "must not hold a user or password: use secretHeader")
+    if "?" in url or "#" in url:
+        findings.add(node.line, node.at, "must not hold a query or fragment: the buyer's query is passed on")
+    private = _private_host(parts.hostname)
+    if private == "":
+        findings.add(node.line, node.at, f"has the host {parts.hostname!r}, which is no host name")
+    for reason in (private, "is http://, not https://" if parts.scheme == "http" else None):
+        if reason and not facts.named:
+            findings.note(node.line, node.at, f"{reason}: only a stack with AllowPrivateUpstreams=true takes it")
+        elif reason and not facts.allow_private_upstreams:
+            findings.add(node.line, node.at, f"{reason}: this stack takes public https upstreams only")
+    for segment in parts.path.split("/")[1:]:
+        _check_segment(node, segment, params, findings)
+    if "//" in parts.path:
+        findings.add(node.line, node.at, "must not hold an empty segment (//)")
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0 and parts.scheme in ("https", "http")
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
+def _check_segment(node: Node, segment: str, params: tuple[str, ...] | None, findings: Findings) -> None:
+    if segment.startswith("{") and segment.endswith("}"):
+        name = segment[1:-1]
+        if params is not None and name not in params:
+            hint = did_you_mean(name, params)
+            findings.add(node.line, node.at, f"uses {{{name}}}, which is not a param of the route's path{hint}")
+    elif "{" in segment or "}" in segment:
+        findings.add(node.line, node.at, f"has the segment {segment!r}: a {{param}} is a whole segment")
+    elif segment in (".", "..") or _LITERAL.fullmatch(segment) is None:
+        findings.add(node.line, node.at, f"has the segment {segment!r}: no dot segments, nothing encoded")
+
+
+def _private_host(host: str) -> str | None:
+    """Why the host is private, ``None`` when it may be public, "" when it is no host at all."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.rstrip(".").split(".")
+        if not all(_LABEL.fullmatch(label) for label in labels) or re.fullmatch(
+            r"[0-9]+|0[xX][0-9A-Fa-f]*", labels[-1]
+        ):
+            return ""
+        if len(labels) == 1 or labels[-1].lower() in _PRIVATE_SUFFIXES:
+            return f"goes to the private name {host}"
+        return None
+    if not address.is_global or address.is_multicast:
+        return f"goes to the private address {host}"
+    return None
+
+
+def _secret_header(node: Node | None, facts: StackFacts, findings: Findings) -> tuple[str, str] | None:
+    if node is None or node.kind is Kind.EMPTY:
+        return None
+    fields = fields_of(node, findings, ("name", "secret"))
+    name, secret = text_of(fields.get("name"), findings), text_of(fields.get("secret"), findings)
+    if name is None or secret is None:
+        return None
+    where, lowered = fields["name"], name.lower()
+    if _TOKEN.fullmatch(name) is None:
+        findings.add(where.line, where.at, "must be a header name")
+    elif lowered in _RESERVED_HEADERS or lowered.startswith(("x-payment", "proxy-", "x-forwarded-")):
+        findings.add(where.line, where.at, f"{name} belongs to the proxy: choose another header")
+    where = fields["secret"]
+    if _SECRET.fullmatch(secret) is None:
+        findings.add(where.line, where.at, "must be the name of a secret in Secrets Manager, never its value")
+    elif facts.secret_prefix and not secret.startswith(facts.secret_prefix):
+        findings.add(where.line, where.at, f"the proxy may only read secrets that start with {facts.secret_prefix}")
+    return name, secret

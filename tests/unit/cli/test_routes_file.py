@@ -1,0 +1,380 @@
+"""A routes.yaml is right, or every thing that is wrong with it is said at once, by line and field."""
+
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent, indent
+
+import pytest
+
+from tollgate.gateway.catalogue import Catalogue, Snapshot
+from tollgate.payment.networks import network_info
+from tollgate.payment.routes import Route
+from tollgate.wire.primitives import Address
+from tollgate_cli import prices
+from tollgate_cli.facts import StackFacts, stand_in
+from tollgate_cli.problems import WrongFile
+from tollgate_cli.routes_file import RoutesFile, read_routes_file
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+PAY_TO = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
+STACK = StackFacts(
+    networks=(network_info("base-sepolia"),),
+    asset="USDC",
+    pay_to=Address.parse("0x" + "5e" * 20),
+    allow_private_upstreams=False,
+    base_url="https://pay.example.com",
+    secret_prefix="tollgate/upstream/",
+)
+LOCAL = replace(STACK, networks=(network_info("base-sepolia"), network_info("local")), allow_private_upstreams=True)
+MAIN = replace(STACK, networks=(network_info("base"),))
+GOOD = """\
+method: GET
+path: /weather/{city}
+price: "$0.01"
+upstream:
+  url: https://api.example.com/v1/{city}
+"""
+
+
+def read(tmp_path: Path, text: str, facts: StackFacts = STACK) -> RoutesFile:
+    """Read a text as a file."""
+    file = tmp_path / "routes.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_routes_file(file, facts)
+
+
+def one(tmp_path: Path, route: str, facts: StackFacts = STACK) -> Route:
+    """Read a file with one route, whose fields start on line 3."""
+    (found,) = read(tmp_path, "version: 1\nroutes:\n" + _item(route), facts).routes
+    return found
+
+
+def _item(route: str) -> str:
+    return "  - " + indent(route, "    ")[4:]
+
+
+def problems(tmp_path: Path, text: str, facts: StackFacts = STACK) -> list[str]:
+    """What is wrong, without the file's name."""
+    with pytest.raises(WrongFile) as wrong:
+        read(tmp_path, text, facts)
+    assert wrong.value.problems
+    return [p.text("") for p in wrong.value.problems]
+
+
+def problem_of(tmp_path: Path, route: str, facts: StackFacts = STACK) -> str:
+    """The one problem of a file with one route."""
+    (found,) = problems(tmp_path, "version: 1\nroutes:\n" + _item(route), facts)
+    return found
+
+
+def test_the_shortest_route_takes_the_stacks_own_choices(tmp_path: Path) -> None:
+    """Networks, token and payTo of the stack; the id says method and path."""
+    route = one(tmp_path, GOOD)
+    (offer,) = route.accepts
+    assert (route.id, route.method, route.pattern) == ("GET /weather/{city}", "GET", "/weather/{city}")
+    assert (str(offer.network), offer.amount, offer.pay_to) == ("eip155:84532", 10_000, STACK.pay_to)
+    assert offer.extra == {"name": "USDC", "version": "2"}
+    assert (offer.max_timeout_seconds, route.upstream.timeout_seconds) == (60, 10.0)
+    assert route.upstream.secret_header is None
+    assert route.source_address_resends is True
+
+
+def test_the_example_holds_everything_that_can_be_said(tmp_path: Path) -> None:
+    """And it is served by the catalogue as it stands."""
+    routes = read_routes_file(EXAMPLES / "routes.yaml", STACK).routes
+    Catalogue(Snapshot(routes))
+    full = routes[1]
+    assert (full.id, full.method, full.accepts[0].amount) == ("forecast", "POST", 25_000)
+    assert str(full.accepts[0].pay_to) == PAY_TO
+    assert (full.mime_type, full.source_address_resends) == ("application/json", False)
+    assert full.upstream.secret_header == ("X-Api-Key", "tollgate/upstream/weather")
+    assert full.upstream.timeout_seconds == 8.0
+
+
+def test_networks_are_names_or_caip2_ids_and_domains_are_pinned_per_network(tmp_path: Path) -> None:
+    """Base's USDC signs as "USD Coin"; no file can say otherwise."""
+    both = one(tmp_path, GOOD + "networks: [base-sepolia, eip155:31337]\n", LOCAL)
+    assert [str(r.network) for r in both.accepts] == ["eip155:84532", "eip155:31337"]
+    main = one(tmp_path, GOOD, MAIN)
+    assert main.accepts[0].extra["name"] == "USD Coin"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "method: GET",
+            "method: get",
+            ":3: routes[0].method: must be one of GET, POST, PUT, PATCH, DELETE (did",
+        ),
+        ("method: GET", "method: HEAD", ":3: routes[0].method: HEAD buys nothing"),
+        ("method: GET", "method: ANY", ":3: routes[0].method: must be one of"),
+        ("method: GET\n", "", ":3: routes[0].method: is missing"),
+        (
+            "method: GET",
+            "metod: GET\nmethod: GET",
+            ":3: routes[0].metod: is not a known field (did you mean method?)",
+        ),
+        (
+            "method: GET",
+            "method: GET\nmethod: GET",
+            ":4: routes[0].method: stands there twice; first on line 3",
+        ),
+        ("path: /weather/{city}", "path: /x402/{city}", ":4: routes[0].path: is under /x402/"),
+        ("path: /weather/{city}", "path: weather/{city}", ":4: routes[0].path: must start with a slash"),
+        ("path: /weather/{city}", "path: /a//{city}", ":4: routes[0].path: has an empty segment"),
+        ('price: "$0.01"', "price: 0.01", ":5: routes[0].price: must be a text such as"),
+        ('price: "$0.01"', "price: $0", ":5: routes[0].price: must be over 0"),
+        ('price: "$0.01"', "price: $0.0000001", ":5: routes[0].price: has more than the 6 decimals"),
+        ('price: "$0.01"', "price: -1", ":5: routes[0].price: must be"),
+        (
+            'price: "$0.01"',
+            "price:\n  amount: 010\n  asset: USDC",
+            ":6: routes[0].price.amount: must be text",
+        ),
+        ('price: "$0.01"', 'price: {amount: "0", asset: USDC}', ":5: routes[0].price.amount: must be over 0"),
+        ('price: "$0.01"', 'price: {amount: "1"}', ":5: routes[0].price.asset: is missing"),
+        (
+            'price: "$0.01"',
+            'price: {amount: "1", asset: EURC}',
+            ":5: routes[0].price.asset: asset EURC is not known",
+        ),
+        (
+            'price: "$0.01"',
+            f'price: {{amount: "1", asset: "{PAY_TO}"}}',
+            ":5: routes[0].price.asset: asset 0x209693Bc6afc0C5328bA36FaF03C514EF312287C is not known",
+        ),
+        ("https://api", "http://api", ":7: routes[0].upstream.url: is http://, not https://"),
+        ("api.example.com", "10.0.0.1", ":7: routes[0].upstream.url: goes to the private address"),
+        ("api.example.com", "169.254.169.254", ":7: routes[0].upstream.url: goes to the private address"),
+        ("api.example.com", '"[::1]"', ":7: routes[0].upstream.url: must be an absolute URL"),
+        ("api.example.com", "[::ffff:10.0.0.1]", ":7: routes[0].upstream.url: goes to the private address"),
+        ("api.example.com", "localhost", ":7: routes[0].upstream.url: goes to the private name"),
+        ("api.example.com", "db.internal", ":7: routes[0].upstream.url: goes to the private name"),
+        (
+            "api.example.com",
+            "2130706433",
+            ":7: routes[0].upstream.url: has the host '2130706433', which is no",
+        ),
+        (
+            "api.example.com",
+            "0x7f.1",
+            ":7: routes[0].upstream.url: has the host '0x7f.1', which is no host name",
+        ),
+        ("api.example.com", "me:pw@api.example.com", ":7: routes[0].upstream.url: must not hold a user"),
+        ("/v1/{city}", "/v1/{town}", ":7: routes[0].upstream.url: uses {town}, which is not a param"),
+        ("/v1/{city}", "/v1/{city}.json", ":7: routes[0].upstream.url: has the segment '{city}.json'"),
+        ("/v1/{city}", "/v1/../{city}", ":7: routes[0].upstream.url: has the segment '..'"),
+        ("/v1/{city}", "/v1/%2e", ":7: routes[0].upstream.url: has the segment '%2e'"),
+        ("/v1/{city}", "//v1/{city}", ":7: routes[0].upstream.url: must not hold an empty segment"),
+        ("/v1/{city}", "/v1?key=1", ":7: routes[0].upstream.url: must not hold a query"),
+        (
+            "https://api.example.com/v1/{city}",
+            "ftp://api.example.com/",
+            ":7: routes[0].upstream.url: must be an abs",
+        ),
+        (
+            "https://api.example.com/v1/{city}",
+            "https://a:99999/",
+            ":7: routes[0].upstream.url: must be an absolute",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_by_line_and_field(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    """One sabotage of the shortest route, one problem (threats 26, 87, 88)."""
+    assert old in GOOD
+    assert problem_of(tmp_path, GOOD.replace(old, new)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("flow: upfront", "routes[0].flow: upfront is not built yet: only authorization is"),
+        ("flow: later", "routes[0].flow: must be authorization"),
+        ("id: a/b", "routes[0].id: must be 1 to 64 letters"),
+        ("mimeType: json", "routes[0].mimeType: must be a media type"),
+        ("description: 12", 'routes[0].description: must be text, not a number: quote it ("12")'),
+        ('description: "a\\nb"', "routes[0].description: must be one line"),
+        ("sourceAddressResends: yes", "routes[0].sourceAddressResends: must be true or false"),
+        ("maxTimeoutSeconds: 24", "routes[0].maxTimeoutSeconds: must be at least 25"),
+        ("maxTimeoutSeconds: 601", "routes[0].maxTimeoutSeconds: must be a number of seconds from 1 to 600"),
+        ("maxTimeoutSeconds: 60.5", "routes[0].maxTimeoutSeconds: must be whole seconds"),
+        ("maxTimeoutSeconds: 1:30", "routes[0].maxTimeoutSeconds: must be a number of seconds"),
+        ("networks: base-sepolia", "routes[0].networks: must be a list of networks"),
+        ("networks: []", "routes[0].networks: must be a list of networks"),
+        ("networks: [base-sepola]", "routes[0].networks[0]: network base-sepola is not known; known: base"),
+        (
+            "networks: [base]",
+            "routes[0].networks[0]: base is not a network of this stack; it has base-sepolia",
+        ),
+        ("networks: [base-sepolia, eip155:84532]", "routes[0].networks[1]: names base-sepolia twice"),
+        ("networks: [eip155:1]", "routes[0].networks[0]: network eip155:1 is not known"),
+        ('payTo: "0x12"', "routes[0].payTo: must be 0x and 40 hex digits"),
+        (f"payTo: 0x{'0' * 40}", "routes[0].payTo: must be text"),
+        (f'payTo: "0x{"0" * 40}"', "routes[0].payTo: is the zero address"),
+        (f'payTo: "{PAY_TO[:-1]}c"', "routes[0].payTo: has a wrong checksum"),
+        ('payTo: "0x036cbd53842c5426634e7929541ec2318f3dcf7e"', "routes[0].payTo: is the token USDC itself"),
+    ],
+)
+def test_a_wrong_optional_field_is_named_too(tmp_path: Path, more: str, expected: str) -> None:
+    """Each on the line where it stands."""
+    assert problem_of(tmp_path, GOOD + more + "\n").startswith(f":8: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("timeoutSeconds: 0", "timeoutSeconds: must be a number of seconds from 0.1 to 20"),
+        ("timeoutSeconds: 20.5", "timeoutSeconds: must be a number of seconds from 0.1 to 20"),
+        ('timeoutSeconds: "5"', "timeoutSeconds: must be a number of seconds"),
+        ("timeoutSeconds: .inf", "timeoutSeconds: must be a number of seconds"),
+        ("retries: 3", "retries: is not a known field; known: url, timeoutSeconds, secretHeader"),
+        ("secretHeader: {name: X-Key}", "secretHeader.secret: is missing"),
+        (
+            "secretHeader: {name: Host, secret: tollgate/upstream/a}",
+            "secretHeader.name: Host belongs to the proxy",
+        ),
+        (
+            "secretHeader: {name: payment-signature, secret: tollgate/upstream/a}",
+            "secretHeader.name: payment-signa",
+        ),
+        (
+            'secretHeader: {name: "X: y", secret: tollgate/upstream/a}',
+            "secretHeader.name: must be a header name",
+        ),
+        (
+            "secretHeader: {name: X-Key, secret: other/a}",
+            "secretHeader.secret: the proxy may only read secrets that",
+        ),
+        (
+            'secretHeader: {name: X-Key, secret: "s3cr et!"}',
+            "secretHeader.secret: must be the name of a secret",
+        ),
+    ],
+)
+def test_a_wrong_upstream_field_is_named_too(tmp_path: Path, more: str, expected: str) -> None:
+    """Inside upstream."""
+    assert problem_of(tmp_path, GOOD + f"  {more}\n").startswith(f":8: routes[0].upstream.{expected}")
+
+
+def test_all_problems_come_at_once_in_the_files_order(tmp_path: Path) -> None:
+    """Nobody mends a file one error at a time."""
+    text = dedent("""\
+        version: 2
+        routes:
+          - method: FETCH
+            path: a
+            price: free
+            prize: "$1"
+            upstream: {url: nowhere, timeoutSeconds: 99}
+          - 7
+        router: []
+        """)
+    found = problems(tmp_path, text)
+    assert [f.split(": ")[0] + f.split(": ")[1] for f in found] == [
+        ":1version", ":3routes[0].method", ":4routes[0].path", ":5routes[0].price", ":6routes[0].prize",
+        ":7routes[0].upstream.timeoutSeconds", ":7routes[0].upstream.url", ":8routes[1]", ":9router",
+    ]  # fmt: skip
+    assert found[4].endswith("is not a known field (did you mean price?)")
+
+
+def test_the_price_is_complained_about_once_however_many_networks_there_are(tmp_path: Path) -> None:
+    """One mistake, one line."""
+    assert "has more than" in problem_of(tmp_path, GOOD.replace("$0.01", "$0.0000001"), LOCAL)
+    wrong_network = problems(
+        tmp_path,
+        "version: 1\nroutes:\n" + _item(GOOD.replace("$0.01", "$0") + "networks: [nowhere]\n"),
+    )
+    assert len(wrong_network) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ":1: is empty"),
+        ("version: 1\nroutes: [", ":2: is not YAML"),
+        ("version: 1\nroutes: []\n---\nversion: 1", "is not YAML"),
+        ("a: &x 1\nb: *x", ":1: anchors and aliases"),
+        ("version: 1\nroutes: !!python/object:os.system {}", ":2: routes: must be a list of routes"),
+        ("\x00", "is not YAML"),
+        ("[" * 5000, "nested too deeply"),
+        ("a: " + "{a: " * 5000, "nested too deeply"),
+        ("just text", ":1: must be a set of fields (version, routes), not text"),
+        ("version: 1", ":1: routes: is missing"),
+        ("version: 1\nroutes: {}", ":2: routes: must be a list of routes, not a set of fields"),
+        ("version: 1.0\nroutes: []", ":1: version: must be 1"),
+        ("version: 1\nversion: 1\nroutes: []", ":2: version: stands there twice; first on line 1"),
+        ("? [a]\n: 1\nversion: 1\nroutes: []", ":1: ?: is not a known field"),
+    ],
+)
+def test_what_is_no_routes_file_is_refused_with_a_line(tmp_path: Path, text: str, expected: str) -> None:
+    """Broken YAML, hostile YAML, another document."""
+    found = problems(tmp_path, text)
+    assert expected in found[0]
+    assert len(found) == 1
+
+
+def test_a_file_that_is_missing_or_is_not_utf8_or_is_huge_is_a_problem_too(tmp_path: Path) -> None:
+    """With the same form as any other."""
+    file = tmp_path / "routes.yaml"
+    for content, expected in (
+        (None, "No such file"),
+        (b"a: 1\n\xff", ":2: is not UTF-8"),
+        (b"#" * 1_000_001, "over"),
+    ):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(WrongFile, match=expected):
+            read_routes_file(file, STACK)
+
+
+def test_routes_that_could_not_be_told_apart_are_refused(tmp_path: Path) -> None:
+    """By what they match, and by id."""
+    first, second = GOOD + "id: one\n", GOOD.replace("city", "town") + "id: one\n"
+    found = problems(tmp_path, "version: 1\nroutes:\n" + _item(first) + _item(second))
+    assert [f.split(":")[2].strip() for f in found] == ["routes[1].path", "routes[1].id"]
+    assert all("is the same as that of routes[0]" in f for f in found)
+    other_method = GOOD.replace("GET", "POST")
+    assert len(read(tmp_path, "version: 1\nroutes:\n" + _item(GOOD) + _item(other_method)).routes) == 2
+
+
+def test_test_and_main_networks_are_never_mixed(tmp_path: Path) -> None:
+    """A buyer could pay the dear route with worthless tokens."""
+    mixed = replace(STACK, networks=(network_info("base"), network_info("base-sepolia")))
+    assert "mixes test and main" in problem_of(tmp_path, GOOD + "networks: [base, base-sepolia]\n", mixed)
+    assert "mixes test and main" in problem_of(tmp_path, GOOD, mixed)
+
+
+def test_a_slow_network_is_refused_in_the_authorization_flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 5: blocks over 6 s."""
+    slow = replace(network_info("base-sepolia"), block_seconds=12.0)
+    monkeypatch.setattr(prices, "network_info", lambda wanted: slow)
+    facts = replace(STACK, networks=(slow,))
+    assert "a block every 12 s" in problem_of(tmp_path, GOOD + "networks: [base-sepolia]\n", facts)
+    (default,) = problems(tmp_path, "version: 1\nroutes:\n" + _item(GOOD), facts)
+    assert "a block every 12 s" in default
+
+
+def test_a10_an_offer_over_4_kb_is_refused(tmp_path: Path) -> None:
+    """The header is built as the proxy builds it, with the longest path that a param allows."""
+    text = "\U0001f327" * 500
+    assert "makes an offer of" in problem_of(tmp_path, GOOD + f"description: {text}\n", LOCAL)
+    assert one(tmp_path, GOOD + f"description: {text[:200]}\n", LOCAL).description == text[:200]
+
+
+def test_only_a_stack_that_allows_it_takes_private_upstreams(tmp_path: Path) -> None:
+    """The local stack's upstream is on this machine."""
+    local = GOOD.replace("https://api.example.com", "http://127.0.0.1:8080")
+    assert one(tmp_path, local, LOCAL).upstream.url == "http://127.0.0.1:8080/v1/{city}"
+    found = problems(tmp_path, "version: 1\nroutes:\n" + _item(local))
+    assert len(found) == 2
+    assert all("public https upstreams only" in f for f in found)
+
+
+def test_without_a_stack_what_only_a_stack_decides_is_a_note(tmp_path: Path) -> None:
+    """A file for a local stack is not wrong; another mistake in it still is."""
+    local = GOOD.replace("https://api.example.com", "http://127.0.0.1:8080") + "networks: [local]\n"
+    checked = read(tmp_path, "version: 1\nroutes:\n" + _item(local), stand_in())
+    assert len(checked.notes) == 2
+    assert all("AllowPrivateUpstreams=true" in note.sentence for note in checked.notes)
+    assert "more than the 6" in problem_of(tmp_path, local.replace("$0.01", "$0.0000001"), stand_in())
