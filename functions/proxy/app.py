@@ -1,0 +1,42 @@
+"""The proxy: a 402 with the offer, or the paid relay to the upstream. HTTP API event in, answer out."""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tollgate.edge.answers import internal_error, render, render_bad_request
+from tollgate.edge.http_api import read_request, write_answer
+from tollgate.errors import BadRequest
+from tollgate.gateway.serve import Gateway
+from tollgate.wiring import make_gateway
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+_gateway: Gateway | None = None
+
+
+def _get_gateway() -> Gateway:
+    global _gateway  # noqa: PLW0603 - one per cold start; it holds connections and caches only
+    if _gateway is None:
+        _gateway = make_gateway(logger, metrics)
+    return _gateway
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Serve one request. A bug is a logged 500 that says that nobody knows, never an offer."""
+    deadline = time.time() + context.get_remaining_time_in_millis() / 1000
+    try:
+        outcome = _get_gateway().handle(read_request(event), deadline)
+    except BadRequest as bad:
+        return write_answer(render_bad_request(bad))
+    except Exception:
+        # The edge: loud in the log, and an answer that leaks nothing. The payment's item says what happened.
+        logger.exception("proxy.bug")
+        return write_answer(internal_error())
+    return write_answer(render(outcome))

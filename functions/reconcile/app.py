@@ -1,0 +1,36 @@
+"""Reconcile: every minute, publish the relayers' gas and finish what was left open."""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tollgate.reconcile.relayers import publish_relayers
+from tollgate.wiring import Reconciler
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+_reconciler: Reconciler | None = None
+
+_RELAYERS_TIMEOUT_SECONDS = 12.0
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run one pass; overlapping or repeated passes are harmless. Returns how many payments it visited."""
+    global _reconciler  # noqa: PLW0603 - one per cold start; it holds connections and caches only
+    deadline = time.time() + context.get_remaining_time_in_millis() / 1000
+    if _reconciler is None:
+        _reconciler = Reconciler(logger, metrics)
+    publish_relayers(
+        _reconciler.settler,
+        _reconciler.routes,
+        _reconciler.journal,
+        int(time.time()),
+        _RELAYERS_TIMEOUT_SECONDS,
+    )
+    return {"visited": _reconciler.sweep.run(deadline)}

@@ -1,0 +1,107 @@
+"""The one table that maps outcomes to HTTP; a test compares it with the table in docs/architecture.md.
+
+No row for an unknown outcome carries an offer: a conforming client would sign and pay again
+(threat 78). 402 and paid answers are never cached by anybody (threat 84).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tollgate.errors import BadRequest
+from tollgate.gateway.messages import Answer
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.wire import headers
+
+RETRY_AFTER_SECONDS = 2
+_MAX_OFFER_HEADER = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``status`` 0 means: the outcome's own. ``offer`` and ``payment_response``: may such a header be sent."""
+
+    status: int
+    offer: bool = False
+    payment_response: bool = False
+    retry_after: bool = False
+
+
+ROWS: Mapping[Kind, Row] = {
+    Kind.PREFLIGHT: Row(204),
+    Kind.OFFER: Row(402, offer=True),
+    Kind.REFUSED: Row(402, offer=True, payment_response=True),
+    Kind.NOTHING_TO_OFFER: Row(503, retry_after=True),
+    Kind.BAD_REQUEST: Row(0),
+    Kind.CHAIN_DOWN: Row(503, retry_after=True),
+    Kind.IDENTIFIER_BOUND: Row(409),
+    Kind.IN_FLIGHT: Row(503, retry_after=True),
+    Kind.PENDING: Row(503, payment_response=True, retry_after=True),
+    Kind.SERVED: Row(0, payment_response=True),
+    Kind.RETENTION_PASSED: Row(410, payment_response=True),
+    Kind.ALREADY_USED: Row(409),
+    Kind.CLOSED: Row(409),
+    Kind.UPSTREAM_ANSWERED: Row(0),
+    Kind.UPSTREAM_UNUSABLE: Row(502),
+    Kind.UPSTREAM_TIMEOUT: Row(504),
+}
+
+_NO_STORE = ("cache-control", "private, no-store")
+_JSON = ("content-type", "application/json")
+
+
+def render(outcome: Outcome) -> Answer:
+    """Turn an outcome into the answer that leaves."""
+    row = ROWS[outcome.kind]
+    out: list[tuple[str, str]] = [_NO_STORE]
+    if row.retry_after:
+        out.append(("retry-after", str(RETRY_AFTER_SECONDS)))
+    if row.offer and outcome.offer is not None:
+        out.append(("payment-required", _offer_header(outcome)))
+    if row.payment_response and outcome.payment_response is not None:
+        out.append(("payment-response", headers.encode(outcome.payment_response.to_json())))
+    if outcome.answer is not None:
+        kept = tuple(pair for pair in outcome.answer.headers if pair[0].lower() != "cache-control")
+        return Answer(outcome.answer.status, (*kept, *out), outcome.answer.body)
+    if outcome.kind is Kind.PREFLIGHT:
+        return Answer(row.status)
+    status = row.status or outcome.status or 500
+    body = json.dumps(_body(outcome), separators=(",", ":")).encode()
+    if outcome.allow:
+        out.append(("allow", outcome.allow))
+    return Answer(status, (*out, _JSON), body)
+
+
+def _offer_header(outcome: Outcome) -> str:
+    if outcome.offer is None:
+        raise ValueError("no offer")
+    value = headers.encode(outcome.offer.to_json())
+    if len(value) > _MAX_OFFER_HEADER:
+        raise ValueError("an offer over 4 kB: the route checker let a route through")
+    return value
+
+
+def _body(outcome: Outcome) -> dict[str, Any]:
+    if outcome.offer is not None:
+        body = outcome.offer.to_json()
+        if outcome.sentence:
+            body["message"] = outcome.sentence
+        return body
+    body = {"error": outcome.sentence, "code": outcome.code}
+    if outcome.details:
+        body["details"] = dict(outcome.details)
+    return body
+
+
+def render_bad_request(bad: BadRequest) -> Answer:
+    """A request that could not even be read."""
+    outcome = Outcome(Kind.BAD_REQUEST, code=bad.code, sentence=bad.sentence, status=bad.status)
+    return render(outcome)
+
+
+def internal_error() -> Answer:
+    """A bug of ours: nothing internal leaks, and no offer, since nobody knows what had happened by then."""
+    sentence = "Something went wrong here. If you sent a payment, send the same one again."
+    body = json.dumps({"error": sentence, "code": "internal_error"}).encode()
+    return Answer(500, (_NO_STORE, _JSON), body)

@@ -1,0 +1,92 @@
+"""One paid request under way, and the parts that every step of it uses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tollgate.gateway.admission import Caller
+from tollgate.gateway.catalogue import Catalogue, Match
+from tollgate.gateway.messages import Request
+from tollgate.gateway.offers import offered, payment_required
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.ports import Chains, Clock, Settler, Sleep, Upstream
+from tollgate.ledger.books import Books
+from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.resends import Resends
+from tollgate.payment.events import Journal
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.networks import Asset
+from tollgate.wire.models import PaymentPayload, SettleResponse
+from tollgate.wire.reasons import Reason
+
+# Left of the invocation when waiting ends: enough to write and to answer (rule 5).
+ANSWER_RESERVE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the gateway is built from. ``base_url`` has no trailing slash; ``domain`` is its host."""
+
+    payments: PaymentsLedger
+    books: Books
+    resends: Resends
+    chains: Chains
+    settler: Settler
+    upstream: Upstream
+    clock: Clock
+    sleep: Sleep
+    new_token: Callable[[], str]
+    journal: Journal
+    base_url: str
+    domain: str
+    by_address: bool
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that carries a payment whose signature has been checked. ``deadline`` is Unix seconds."""
+
+    request: Request
+    match: Match
+    catalogue: Catalogue
+    payment: PaymentPayload = field(repr=False)
+    asset: Asset
+    id: PaymentId
+    caller: Caller
+    identifier_secret: bool
+    deadline: float
+
+    @property
+    def wait_until(self) -> float:
+        """When waiting for an outcome has to end."""
+        return self.deadline - ANSWER_RESERVE_SECONDS
+
+
+def offer(
+    parts: Parts,
+    catalogue: Catalogue,
+    match: Match,
+    *,
+    reason: Reason | None = None,
+    sentence: str = "",
+    payment_response: SettleResponse | None = None,
+) -> Outcome:
+    """The 402 of a route, or the honest 503 when no network can be settled on right now."""
+    accepts = offered(match.route, catalogue.payable_networks())
+    if not accepts:
+        return Outcome(
+            Kind.NOTHING_TO_OFFER,
+            code="no_payable_network",
+            sentence="Payments cannot be settled at the moment; nothing was charged. Try again later.",
+        )
+    required = payment_required(match, parts.base_url, accepts, "Payment required" if reason is None else reason.value)
+    return Outcome(
+        Kind.OFFER if reason is None else Kind.REFUSED,
+        code="" if reason is None else reason.value,
+        sentence=sentence,
+        offer=required,
+        payment_response=payment_response,
+    )

@@ -1,0 +1,70 @@
+"""Hand out the body of a settled payment, against proof and within the bounds of rule 6."""
+
+from dataclasses import dataclass
+
+from tollgate.gateway.admission import Proof, admit
+from tollgate.gateway.call import Call, Parts
+from tollgate.gateway.fresh_signature import MAX_AGE_SECONDS, how_to_sign
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.ledger.resends import ADDRESS_RESENDS
+from tollgate.payment.events import Event
+from tollgate.payment.record import Payment, StoredAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverer:
+    """The last gate before a body."""
+
+    parts: Parts
+
+    def proof(self, call: Call, payment: Payment) -> Proof | None:
+        """What this caller can show; nothing is counted yet."""
+        by_address = (
+            self.parts.by_address
+            and call.match.route.source_address_resends
+            and payment.address_resends < ADDRESS_RESENDS
+        )
+        return admit(payment, call.caller, self.parts.now(), by_address=by_address)
+
+    def settled(self, call: Call, payment: Payment, *, answer: StoredAnswer | None, owner: bool) -> Outcome:
+        """The answer of a SETTLED payment: the body, 410 past retention, or 409 for anyone else."""
+        proof = Proof.OWNER if owner and payment.ours else self.proof(call, payment)
+        if proof is None or not self._spend(call, payment, proof):
+            return self._refused(call, payment)
+        if answer is None:
+            answer = self.parts.payments.answer(payment.id, self.parts.now())
+        if answer is None:
+            return Outcome(
+                Kind.RETENTION_PASSED,
+                code="answer_expired",
+                sentence="This payment was served; its answer is not kept any more.",
+                payment_response=payment.success(),
+            )
+        if proof is not Proof.OWNER:
+            self.parts.journal.record(Event.PAYMENT_RESENT, payment=payment.id.digest, proof=proof.value)
+        return Outcome(Kind.SERVED, answer=answer, payment_response=payment.success())
+
+    def _spend(self, call: Call, payment: Payment, proof: Proof) -> bool:
+        """Count what may be used only so often: a fresh signature once, an address three times."""
+        if proof is Proof.SOURCE_ADDRESS:
+            return self.parts.resends.count_address_resend(payment.id)
+        if proof is Proof.FRESH_SIGNATURE:
+            fresh = call.caller.fresh
+            return fresh is not None and self.parts.resends.use_signature(
+                payment.id.payer, fresh.nonce, self.parts.now(), 2 * MAX_AGE_SECONDS
+            )
+        return True
+
+    def _refused(self, call: Call, payment: Payment) -> Outcome:
+        return Outcome(
+            Kind.ALREADY_USED,
+            code="payment_already_used",
+            sentence="This payment was settled and served. If it is yours, show it: send the same request "
+            "with the payment-identifier it carried, or with a fresh signature of the paying wallet.",
+            details={
+                "transaction": str(payment.transaction),
+                "network": str(payment.id.network),
+                "payment": payment.id.digest,
+                "signIn": how_to_sign(payment.id, self.parts.domain, payment.claim.resource_url),
+            },
+        )

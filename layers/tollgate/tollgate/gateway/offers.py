@@ -1,0 +1,44 @@
+"""The offer of a route: what stands in the 402, rebuilt identically on every request."""
+
+from collections.abc import Collection
+
+from tollgate.gateway.canonical_path import encoded_path
+from tollgate.gateway.catalogue import Match, Route
+from tollgate.wire.models import PaymentRequired, Requirements, Resource
+from tollgate.wire.payment_identifier import EXTENSION, declaration
+from tollgate.wire.primitives import Network
+
+
+def extensions() -> dict[str, object]:
+    """The extensions that every offer advertises."""
+    return {EXTENSION: declaration()}
+
+
+def offered(route: Route, payable: Collection[Network]) -> tuple[Requirements, ...]:
+    """The route's current requirements on networks whose relayer can pay for gas (threat 69)."""
+    return tuple(r for r in route.accepts if r.network in payable)
+
+
+def acceptable(route: Route, payable: Collection[Network], now: int) -> tuple[Requirements, ...]:
+    """What a payment may have accepted: the current price, and a previous one still honoured (rule 8).
+
+    Nothing on a network that cannot be settled on: the upstream would run for a payment that waits.
+    """
+    previous = tuple(p.requirements for p in route.previous if now <= p.until)
+    return tuple(r for r in route.accepts + previous if r.network in payable)
+
+
+def resource_url(base_url: str, match: Match) -> str:
+    """The public URL of what is sold: from configuration and the canonical path, never from Host."""
+    return base_url + encoded_path(match.path)
+
+
+def payment_required(match: Match, base_url: str, accepts: tuple[Requirements, ...], error: str) -> PaymentRequired:
+    """The 402's message. ``error`` is a sentence or a reason code, as the specification has it."""
+    route = match.route
+    return PaymentRequired(
+        resource=Resource(resource_url(base_url, match), route.description, route.mime_type),
+        accepts=accepts,
+        error=error,
+        extensions=extensions(),
+    )

@@ -1,0 +1,45 @@
+"""Everything that can come of a request, as data; edge/answers.py maps each to HTTP in one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tollgate.payment.record import StoredAnswer
+from tollgate.wire.models import PaymentRequired, SettleResponse
+
+
+class Kind(StrEnum):
+    """The rows of the table of answers."""
+
+    PREFLIGHT = "preflight"
+    OFFER = "offer"
+    REFUSED = "refused"
+    NOTHING_TO_OFFER = "nothing_to_offer"
+    BAD_REQUEST = "bad_request"
+    CHAIN_DOWN = "chain_down"
+    IDENTIFIER_BOUND = "identifier_bound"
+    IN_FLIGHT = "in_flight"
+    PENDING = "pending"
+    SERVED = "served"
+    RETENTION_PASSED = "retention_passed"
+    ALREADY_USED = "already_used"
+    CLOSED = "closed"
+    UPSTREAM_ANSWERED = "upstream_answered"
+    UPSTREAM_UNUSABLE = "upstream_unusable"
+    UPSTREAM_TIMEOUT = "upstream_timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One row with what fills it. ``code`` and ``sentence`` become the structured error."""
+
+    kind: Kind
+    code: str = ""
+    sentence: str = ""
+    status: int | None = None
+    offer: PaymentRequired | None = None
+    payment_response: SettleResponse | None = None
+    answer: StoredAnswer | None = field(default=None, repr=False)
+    details: Mapping[str, Any] = field(default_factory=dict)
+    allow: str = ""

@@ -1,0 +1,162 @@
+"""A paid call, from the claim to the answer (authorization flow).
+
+Signature, terms, chain → claim → upstream → answer stored with the move to SETTLING → settle →
+books → body. No body leaves before its payment is settled, and whatever is known already goes its
+own way (known.py).
+"""
+
+from dataclasses import dataclass
+
+from tollgate.errors import ChainUnavailable, LostRace, Refusal
+from tollgate.gateway.call import ANSWER_RESERVE_SECONDS, Call, Parts, offer
+from tollgate.gateway.deliver import Deliverer
+from tollgate.gateway.examine import Examiner, NonceUsed
+from tollgate.gateway.known import KnownPayments
+from tollgate.gateway.offers import resource_url
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.run_upstream import NotServed, UpstreamRunner
+from tollgate.gateway.settling import Settling
+from tollgate.ledger.payments import IdentifierBound, KnownPayment
+from tollgate.payment.events import Event
+from tollgate.payment.record import Claim, Payment, StoredAnswer
+
+# A lease outlives its invocation by this much (rule 11).
+LEASE_MARGIN_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCall:
+    """The use case: serve one call that carries a signed payment."""
+
+    parts: Parts
+    examiner: Examiner
+    runner: UpstreamRunner
+    settling: Settling
+    known: KnownPayments
+    deliver: Deliverer
+
+    @classmethod
+    def of(cls, parts: Parts) -> "PaidCall":
+        """Build it from its parts."""
+        settling = Settling(parts.payments, parts.books, parts.settler, parts.clock, parts.sleep, parts.journal)
+        deliver = Deliverer(parts)
+        return cls(
+            parts,
+            Examiner(parts),
+            UpstreamRunner(parts),
+            settling,
+            KnownPayments(parts, settling, deliver),
+            deliver,
+        )
+
+    def serve(self, call: Call) -> Outcome:
+        """Serve it, answer from the books, refuse it, or say that nobody can know yet."""
+        try:
+            seen_block = self.examiner.examine(call)
+        except Refusal as refusal:
+            return self._look_up(call) or self._refuse(call, refusal)
+        except ChainUnavailable:
+            return self._look_up(call) or self._chain_down(call)
+        try:
+            payment = self.parts.payments.claim(self._claim(call, seen_block))
+        except KnownPayment as known:
+            return self.known.serve(call, known.payment)
+        except IdentifierBound:
+            return _identifier_bound()
+        self.parts.journal.record(Event.PAYMENT_CLAIMED, payment=payment.id.digest, route=call.match.route.id)
+        return self._execute(call, payment)
+
+    def _look_up(self, call: Call) -> Outcome | None:
+        """One consistent read, made after the check: a known payment is never merely refused (rule 1)."""
+        payment, bound_elsewhere = self.parts.payments.find(call.id, call.match.route.id, call.caller.identifier)
+        if payment is not None:
+            return self.known.serve(call, payment)
+        return _identifier_bound() if bound_elsewhere else None
+
+    def _refuse(self, call: Call, refusal: Refusal) -> Outcome:
+        if isinstance(refusal, NonceUsed):
+            try:
+                proof = self.examiner.used_by_us(call)
+            except ChainUnavailable:
+                return self._chain_down(call)
+            if proof is not None:
+                self.parts.journal.record(
+                    Event.PAYMENT_PAID_UNSERVED,
+                    payment=call.id.digest,
+                    transaction=str(proof.transaction),
+                )
+                return Outcome(
+                    Kind.CLOSED,
+                    code="paid_unserved",
+                    sentence="This payment was settled, but no record of it is left. Ask the seller.",
+                    details={"state": "PAID_UNSERVED", "transaction": str(proof.transaction)},
+                )
+        self.parts.journal.record(
+            Event.PAYMENT_REFUSED,
+            payment=call.id.digest,
+            route=call.match.route.id,
+            reason=refusal.reason.value,
+        )
+        return offer(self.parts, call.catalogue, call.match, reason=refusal.reason, sentence=refusal.sentence)
+
+    def _chain_down(self, call: Call) -> Outcome:
+        self.parts.journal.record(Event.CHAIN_UNAVAILABLE, network=str(call.id.network))
+        return Outcome(
+            Kind.CHAIN_DOWN,
+            code="chain_unavailable",
+            sentence="The payment cannot be checked at the moment. Nothing was charged: send the same payment again.",
+        )
+
+    def _claim(self, call: Call, seen_block: int) -> Claim:
+        parts = self.parts
+        return Claim(
+            id=call.id,
+            authorization=call.payment.payload.authorization,
+            signature=call.payment.payload.signature,
+            seller="self",
+            route=call.match.route.id,
+            fingerprint=call.caller.fingerprint,
+            resource_url=resource_url(parts.base_url, call.match),
+            owner=parts.new_token(),
+            source=call.caller.source,
+            identifier=call.caller.identifier,
+            identifier_secret=call.identifier_secret,
+            seen_block=seen_block,
+            claimed_at=parts.now(),
+            lease_until=int(call.deadline) + LEASE_MARGIN_SECONDS,
+        )
+
+    def _execute(self, call: Call, payment: Payment) -> Outcome:
+        try:
+            answer = self.runner.run(call, call.wait_until - ANSWER_RESERVE_SECONDS)
+        except NotServed as failed:
+            try:
+                self.parts.payments.release(payment, self.parts.now(), debt=None)
+            except LostRace:
+                return self._moved_on(call, payment)
+            self.parts.journal.record(Event.UPSTREAM_FAILED, payment=payment.id.digest, why=failed.outcome.kind.value)
+            return failed.outcome
+        try:
+            held = self.parts.payments.hold(payment, answer, self.parts.now())
+        except LostRace:
+            return self._moved_on(call, payment)
+        self.parts.journal.record(Event.PAYMENT_SETTLING, payment=payment.id.digest)
+        return self._settled(call, self.settling.finish(held, call.wait_until), answer)
+
+    def _settled(self, call: Call, payment: Payment, answer: StoredAnswer) -> Outcome:
+        """What the claim's own request gets once settle has spoken."""
+        return self.known.outcome(call, payment, answer=answer, owner=True)
+
+    def _moved_on(self, call: Call, payment: Payment) -> Outcome:
+        current = self.parts.payments.get(payment.id)
+        if current is None:
+            raise LostRace("the payment's item is gone")
+        return self.known.serve(call, current)
+
+
+def _identifier_bound() -> Outcome:
+    return Outcome(
+        Kind.IDENTIFIER_BOUND,
+        code="payment_identifier_bound",
+        sentence="This payment-identifier belongs to another payment: send that one again, or use a new identifier.",
+    )

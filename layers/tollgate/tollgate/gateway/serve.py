@@ -1,0 +1,136 @@
+"""The gateway's front: match a route, offer it, or hand a signed payment to the paid call."""
+
+from dataclasses import dataclass
+
+from tollgate.errors import BadRequest, Refusal
+from tollgate.gateway.admission import Caller, hash_identifier
+from tollgate.gateway.call import Call, Parts, offer
+from tollgate.gateway.catalogue import Catalogue, Match, MethodNotAllowed
+from tollgate.gateway.fresh_signature import FreshSignature
+from tollgate.gateway.messages import Request
+from tollgate.gateway.offers import acceptable
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.paid_call import PaidCall
+from tollgate.gateway.ports import CatalogueSource
+from tollgate.payment.events import Event
+from tollgate.payment.fingerprint import fingerprint
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.networks import NETWORKS, Asset
+from tollgate.payment.terms import match_requirements
+from tollgate.schemes.exact import eip3009
+from tollgate.wire.headers import PAYMENT_SIGNATURE, SIGN_IN_WITH_X
+from tollgate.wire.models import PaymentPayload
+from tollgate.wire.parse import parse_payment
+from tollgate.wire.payment_identifier import identifier_of, is_secret
+from tollgate.wire.reasons import Reason
+from tollgate.wire.sign_in_with_x import parse_sign_in
+
+# Lambda takes 6 MB of event, and base64 adds a third.
+MAX_REQUEST_BODY_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One request in, one outcome out. Nothing that matters stays in the process."""
+
+    parts: Parts
+    catalogues: CatalogueSource
+    paid_call: PaidCall
+
+    @classmethod
+    def of(cls, parts: Parts, catalogues: CatalogueSource) -> "Gateway":
+        """Build it from its parts."""
+        return cls(parts, catalogues, PaidCall.of(parts))
+
+    def handle(self, request: Request, deadline: float) -> Outcome:
+        """Serve one request. ``deadline`` is when the invocation ends (Unix seconds)."""
+        if request.method == "OPTIONS":
+            return Outcome(Kind.PREFLIGHT)
+        try:
+            return self._handle(request, deadline)
+        except BadRequest as bad:
+            return Outcome(
+                Kind.BAD_REQUEST,
+                code=bad.code,
+                sentence=bad.sentence,
+                status=bad.status,
+                allow=bad.allow if isinstance(bad, MethodNotAllowed) else "",
+            )
+
+    def _handle(self, request: Request, deadline: float) -> Outcome:
+        catalogue = self.catalogues.current()
+        head = request.method == "HEAD"
+        match = catalogue.match("GET" if head else request.method, request.raw_path)
+        header = request.headers.get(PAYMENT_SIGNATURE)
+        if header is None:
+            outcome = offer(self.parts, catalogue, match)
+            self.parts.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
+            return outcome
+        if head:
+            raise BadRequest(405, "paid_head", "A paid HEAD would buy nothing: send GET.")
+        if len(request.body) > MAX_REQUEST_BODY_BYTES:
+            raise BadRequest(413, "request_body_too_large", "The request body is over 4 MiB.")
+        try:
+            payment = parse_payment(header)
+            if not self._offered(catalogue, match, payment):
+                # Another process may have offered a price that was applied seconds ago.
+                catalogue = self.catalogues.fresh()
+                match = catalogue.match(request.method, request.raw_path)
+            call = self._read(request, catalogue, match, payment, deadline)
+        except Refusal as refusal:
+            return self._refused(catalogue, match, refusal)
+        return self.paid_call.serve(call)
+
+    def _refused(self, catalogue: Catalogue, match: Match, refusal: Refusal) -> Outcome:
+        self.parts.journal.record(Event.PAYMENT_REFUSED, route=match.route.id, reason=refusal.reason.value)
+        return offer(self.parts, catalogue, match, reason=refusal.reason, sentence=refusal.sentence)
+
+    def _offered(self, catalogue: Catalogue, match: Match, payment: PaymentPayload) -> bool:
+        known = acceptable(match.route, catalogue.payable_networks(), self.parts.now())
+        try:
+            match_requirements(payment, known)
+        except Refusal:
+            return False
+        return True
+
+    def _read(
+        self, request: Request, catalogue: Catalogue, match: Match, payment: PaymentPayload, deadline: float
+    ) -> Call:
+        asset = _pinned_asset(payment)
+        eip3009.check_signature(
+            asset,
+            payment.accepted.network,
+            payment.payload.authorization,
+            payment.payload.signature,
+        )
+        identifier = identifier_of(payment)
+        signed = request.headers.get(SIGN_IN_WITH_X)
+        fresh = None if signed is None else FreshSignature(parse_sign_in(signed), self.parts.domain)
+        caller = Caller(
+            fingerprint=fingerprint(request.method, match.route.id, match.path, request.raw_query, request.body),
+            identifier=None if identifier is None else hash_identifier(identifier),
+            source=request.source_address,
+            fresh=fresh,
+        )
+        return Call(
+            request=request,
+            match=match,
+            catalogue=catalogue,
+            payment=payment,
+            asset=asset,
+            id=PaymentId.of(payment),
+            caller=caller,
+            identifier_secret=identifier is not None and is_secret(identifier),
+            deadline=deadline,
+        )
+
+
+def _pinned_asset(payment: PaymentPayload) -> Asset:
+    """The token whose domain the payer must have signed: from our table, never from the client (threat 19)."""
+    info = NETWORKS.get(payment.accepted.network)
+    if info is None:
+        raise Refusal(Reason.INVALID_NETWORK, "This network is not known here.")
+    for asset in info.assets:
+        if asset.address == payment.accepted.asset:
+            return asset
+    raise Refusal(Reason.NO_MATCHING_REQUIREMENTS, "This asset is not known here.")
