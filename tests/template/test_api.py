@@ -1,0 +1,133 @@
+"""The API in front of the proxy: CORS, throttling, logs without headers, no cache, nested timeouts."""
+
+import json
+import re
+from typing import Any
+
+from tests.template.cfn import of_type
+from tollgate.facilitator.verdicts import RPC_SECONDS
+from tollgate.gateway.examine import RPC_TIMEOUT_SECONDS
+
+API_LIMIT_SECONDS = 30  # of an HTTP API's integration; it cannot be raised
+INVOKE_MARGIN_SECONDS = 1  # rule 12: the caller waits for the callee's limit plus this
+
+
+def test_a31_cors_names_the_payment_headers_and_nothing_by_wildcard(template: dict[str, Any]) -> None:
+    """A browser may send the payment and read the offer and the receipt; no cookies, no credentials."""
+    cors = template["Resources"]["HttpApi"]["Properties"]["CorsConfiguration"]
+    assert cors["AllowHeaders"] == [
+        "PAYMENT-SIGNATURE",
+        "X-PAYMENT",
+        "SIGN-IN-WITH-X",
+        "Access-Control-Expose-Headers",
+        "Content-Type",
+    ]
+    assert cors["ExposeHeaders"] == ["PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "X-PAYMENT-RESPONSE"]
+    assert cors["AllowOrigins"] == ["*"]
+    assert cors["AllowMethods"] == ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    assert "AllowCredentials" not in cors
+
+
+def test_every_request_reaches_the_proxy_in_payload_format_2(template: dict[str, Any]) -> None:
+    """One $default route: the proxy matches paths itself, default deny (rule 8)."""
+    (route,) = of_type(template, "AWS::ApiGatewayV2::Route").values()
+    assert route["Properties"]["RouteKey"] == "$default"
+    assert route["Properties"]["Target"] == {"Fn::Sub": "integrations/${ApiIntegration}"}
+    (integration,) = of_type(template, "AWS::ApiGatewayV2::Integration").values()
+    assert integration["Properties"]["IntegrationType"] == "AWS_PROXY"
+    assert integration["Properties"]["IntegrationUri"] == {"Fn::GetAtt": ["ProxyFunction", "Arn"]}
+    assert integration["Properties"]["PayloadFormatVersion"] == "2.0"
+    (stage,) = of_type(template, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["Properties"]["StageName"] == "$default", "another stage's name would stand in the path"
+    assert stage["Properties"]["AutoDeploy"] is True
+
+
+def test_unpaid_traffic_is_throttled(template: dict[str, Any]) -> None:
+    """Each 402 costs the seller; the stage has a rate and a burst, and no way to switch them off."""
+    stage = template["Resources"]["ApiStage"]["Properties"]
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "ThrottleRate"},
+        "ThrottlingBurstLimit": {"Ref": "ThrottleBurst"},
+    }
+    for name in ("ThrottleRate", "ThrottleBurst"):
+        assert template["Parameters"][name]["MinValue"] >= 1
+        assert template["Parameters"][name]["Default"] > 0
+
+
+def test_a84_a_paid_answer_is_never_cached_or_authorized_once_for_many(template: dict[str, Any]) -> None:
+    """No response cache, no authorizer (whose cached answer would give calls away), no REST API."""
+    text = json.dumps(template["Resources"])
+    for word in ("CacheClusterEnabled", "CachingEnabled", "CacheTtl", "AuthorizerResultTtlInSeconds"):
+        assert word not in text
+    for kind in ("AWS::ApiGatewayV2::Authorizer", "AWS::Serverless::Api", "AWS::CloudFront::Distribution"):
+        assert not of_type(template, kind)
+    assert template["Resources"]["ApiRoute"]["Properties"]["AuthorizationType"] == "NONE"
+
+
+def test_a104_access_logs_hold_no_header_and_no_query(template: dict[str, Any]) -> None:
+    """Whoever reads a log could replay a payment header (rule 9)."""
+    settings = template["Resources"]["ApiStage"]["Properties"]["AccessLogSettings"]
+    fields = json.loads(settings["Format"])
+    assert "\n" not in settings["Format"]
+    assert set(fields.values()) == {
+        "$context.requestId",
+        "$context.requestTime",
+        "$context.identity.sourceIp",
+        "$context.httpMethod",
+        "$context.path",
+        "$context.status",
+        "$context.responseLength",
+        "$context.responseLatency",
+        "$context.integrationStatus",
+        "$context.integrationLatency",
+    }
+
+
+def test_a77_timeouts_nest(template: dict[str, Any]) -> None:
+    """rpc < settle < proxy < API Gateway, with room to hear settle out; the callers know settle's limit."""
+    resources = template["Resources"]
+    proxy, settle, reconcile = (
+        resources[name]["Properties"]["Timeout"] for name in ("ProxyFunction", "SettleFunction", "ReconcileFunction")
+    )
+    api_seconds = resources["ApiIntegration"]["Properties"]["TimeoutInMillis"] / 1000
+    assert max(RPC_SECONDS, RPC_TIMEOUT_SECONDS) < settle
+    assert settle + INVOKE_MARGIN_SECONDS < proxy < api_seconds == API_LIMIT_SECONDS
+    assert settle + INVOKE_MARGIN_SECONDS < reconcile
+    for caller in ("ProxyFunction", "ReconcileFunction"):
+        told = resources[caller]["Properties"]["Environment"]["Variables"]["TOLLGATE_SETTLE_TIMEOUT"]
+        assert told == str(settle)
+
+
+def test_concurrency_is_reserved_only_on_request(template: dict[str, Any]) -> None:
+    """0 reserves none, so the smallest account can deploy; Lambda itself would read 0 as "never run"."""
+    for function, condition, parameter in (
+        ("ProxyFunction", "ReservesProxy", "ProxyConcurrency"),
+        ("SettleFunction", "ReservesSettle", "SettleConcurrency"),
+    ):
+        reserved = template["Resources"][function]["Properties"]["ReservedConcurrentExecutions"]
+        assert reserved == {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+        assert template["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "0"]}]}
+        assert template["Parameters"][parameter]["Default"] == 0
+
+
+def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
+    """The commands and the local stack find everything by these names."""
+    values = {name: output["Value"] for name, output in template["Outputs"].items()}
+    assert values == {
+        "ApiUrl": {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]},
+        "PayTo": {"Ref": "PayTo"},
+        "PaymentsTableName": {"Ref": "PaymentsTable"},
+        "SettlementsTableName": {"Ref": "SettlementsTable"},
+        "RoutesTableName": {"Ref": "RoutesTable"},
+        "ProxyFunctionName": {"Ref": "ProxyFunction"},
+        "SettleFunctionName": {"Ref": "SettleFunction"},
+        "ReconcileFunctionName": {"Ref": "ReconcileFunction"},
+        "RelayerKeyId": {"Ref": "RelayerKey"},
+    }
+
+
+def test_every_reference_names_something_that_exists(template: dict[str, Any]) -> None:
+    """A typo in a Sub is only found by CloudFormation, at deployment."""
+    known = set(template["Resources"]) | set(template["Parameters"])
+    for name in re.findall(r"\$\{([A-Za-z0-9]+)[.}]", json.dumps(template["Resources"])):
+        assert name in known

@@ -1,0 +1,123 @@
+"""What the functions are told, how they are built, and what never stands in plain text."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.template.cfn import environment, of_type
+
+SHARED = {
+    "TOLLGATE_STAGE": {"Ref": "Stage"},
+    "TOLLGATE_NETWORKS": {"Fn::Join": [",", {"Ref": "Network"}]},
+    "TOLLGATE_ASSET": {"Ref": "Asset"},
+    "TOLLGATE_RPC_SECRET": {"Ref": "RpcSecretName"},
+    "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
+    "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "false",
+    "POWERTOOLS_TRACER_CAPTURE_ERROR": "false",
+    "POWERTOOLS_LOGGER_LOG_EVENT": "false",
+    "LOG_LEVEL": "INFO",
+}
+LEDGER = {
+    "TOLLGATE_PAYMENTS_TABLE": {"Ref": "PaymentsTable"},
+    "TOLLGATE_ROUTES_TABLE": {"Ref": "RoutesTable"},
+    "TOLLGATE_SETTLE_FUNCTION": {"Ref": "SettleFunction"},
+    "TOLLGATE_SETTLE_TIMEOUT": "20",
+}
+RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
+VARIABLES: dict[str, dict[str, Any]] = {
+    "ProxyFunction": {
+        **SHARED,
+        **LEDGER,
+        "POWERTOOLS_SERVICE_NAME": "proxy",
+        "TOLLGATE_PUBLIC_BASE_URL": {
+            "Fn::If": [
+                "HasPublicBaseUrl",
+                {"Ref": "PublicBaseUrl"},
+                {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]},
+            ]
+        },
+        "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
+        "TOLLGATE_SOURCE_ADDRESS_RESENDS": {"Ref": "SourceAddressResends"},
+    },
+    "SettleFunction": {
+        **SHARED,
+        "POWERTOOLS_SERVICE_NAME": "settle",
+        "TOLLGATE_SETTLEMENTS_TABLE": {"Ref": "SettlementsTable"},
+        "TOLLGATE_RELAYER_KEYS": {
+            "Fn::If": [
+                "HasExtraRelayerKeys",
+                {"Fn::Sub": "${RelayerKey.Arn},${ExtraRelayerKeyArns}"},
+                RELAYER,
+            ]
+        },
+        "TOLLGATE_MAX_FEE_GWEI": {"Ref": "MaxFeeGwei"},
+    },
+    "ReconcileFunction": {**SHARED, **LEDGER, "POWERTOOLS_SERVICE_NAME": "reconcile"},
+}
+
+
+def test_every_function_is_judged_here(template: dict[str, Any]) -> None:
+    """A function that is added without a list of what it is told fails here."""
+    assert set(of_type(template, "AWS::Serverless::Function")) == set(VARIABLES)
+
+
+@pytest.mark.parametrize("function", VARIABLES)
+def test_a_function_is_told_exactly_what_it_reads(template: dict[str, Any], function: str) -> None:
+    """The functions' settings and the template cannot drift apart."""
+    assert environment(template, function) == VARIABLES[function]
+
+
+@pytest.mark.parametrize("function", VARIABLES)
+def test_a104_traces_and_logs_capture_neither_answers_nor_errors_nor_events(
+    template: dict[str, Any], function: str
+) -> None:
+    """Powertools would put signatures and paid bodies into traces and logs by default (rule 9)."""
+    variables = environment(template, function)
+    for switch in ("TRACER_CAPTURE_RESPONSE", "TRACER_CAPTURE_ERROR", "LOGGER_LOG_EVENT"):
+        assert variables[f"POWERTOOLS_{switch}"] == "false"
+    assert "POWERTOOLS_DEV" not in variables
+    assert "POWERTOOLS_LOGGER_SAMPLE_RATE" not in variables, "sampled debug lines would hold events"
+
+
+def test_a86_no_rpc_url_and_no_secret_stands_in_the_template(template: dict[str, Any]) -> None:
+    """RPC URLs hold keys: the functions get a secret's name, and read it themselves."""
+    text = json.dumps({key: template[key] for key in ("Globals", "Resources", "Outputs")})
+    assert "https://" not in text
+    assert "http://" not in text
+    assert "{{resolve:" not in text, "a resolved secret is plain text in the function's configuration"
+    assert not [name for name in template["Parameters"] if "url" in name.lower() and "rpc" in name.lower()]
+
+
+def test_functions_share_one_layer_built_for_their_runtime_and_processor(template: dict[str, Any]) -> None:
+    """A function's architecture does not carry over to the layer: unsaid, its libraries would not load."""
+    shared = template["Globals"]["Function"]
+    assert shared["Runtime"] == {"Ref": "Runtime"}
+    assert shared["Architectures"] == [{"Ref": "Architecture"}]
+    assert shared["Layers"] == [{"Ref": "TollgateLayer"}]
+    layer = template["Resources"]["TollgateLayer"]
+    assert layer["Properties"]["ContentUri"] == "layers/tollgate"
+    assert layer["Properties"]["CompatibleRuntimes"] == [{"Ref": "Runtime"}]
+    assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+    assert layer["Metadata"] == {
+        "BuildMethod": {"Ref": "Runtime"},
+        "BuildArchitecture": {"Ref": "Architecture"},
+    }
+    for name, function in of_type(template, "AWS::Serverless::Function").items():
+        assert not {"Runtime", "Architectures", "Layers", "Handler"} & set(function["Properties"]), name
+
+
+def test_functions_are_traced_and_live_in_their_own_folder(template: dict[str, Any]) -> None:
+    """functions/<name>/app.py with handler(event, context)."""
+    shared = template["Globals"]["Function"]
+    assert shared["Tracing"] == "Active"
+    assert shared["Handler"] == "app.handler"
+    folders = {
+        name: function["Properties"]["CodeUri"]
+        for name, function in of_type(template, "AWS::Serverless::Function").items()
+    }
+    assert folders == {
+        "ProxyFunction": "functions/proxy",
+        "SettleFunction": "functions/settle",
+        "ReconcileFunction": "functions/reconcile",
+    }

@@ -1,0 +1,187 @@
+"""Every role may do what its function does, on the resources it does it to, and nothing else."""
+
+from typing import Any, get_args
+
+import pytest
+
+from tests.template.cfn import listed, of_type, statements
+from tollgate.ledger.dynamo import Write
+
+PAYMENTS = {"Fn::GetAtt": ["PaymentsTable", "Arn"]}
+SETTLEMENTS = {"Fn::GetAtt": ["SettlementsTable", "Arn"]}
+ROUTES = {"Fn::GetAtt": ["RoutesTable", "Arn"]}
+SETTLE = {"Fn::GetAtt": ["SettleFunction", "Arn"]}
+RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
+RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
+MORE_RELAYERS = {"Fn::Split": [",", {"Ref": "ExtraRelayerKeyArns"}]}
+DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+_SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+# Secrets Manager ends each ARN with six characters that nobody can choose or foresee.
+RPC_SECRET = {"Fn::Sub": _SECRET + "${RpcSecretName}-??????"}
+UPSTREAM_SECRETS = {"Fn::Sub": _SECRET + "${UpstreamSecretPrefix}*"}
+# X-Ray's two actions name no resource; AWS requires "*" for them.
+TRACES = [("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")]
+# Each kind of write that the ledgers know needs its own permission, inside a transaction too.
+WRITES = [f"{kind.__name__}Item" for kind in get_args(Write)]
+READS = ["BatchGetItem", "GetItem"]
+
+
+def _logs(group: str) -> list[tuple[str, Any]]:
+    arn = {"Fn::GetAtt": [group, "Arn"]}
+    return [("logs:CreateLogStream", arn), ("logs:PutLogEvents", arn)]
+
+
+ALLOWED: dict[str, list[tuple[str, Any]]] = {
+    "ProxyRole": [
+        *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
+        ("dynamodb:BatchGetItem", ROUTES),
+        ("lambda:InvokeFunction", SETTLE),
+        ("secretsmanager:GetSecretValue", RPC_SECRET),
+        ("secretsmanager:GetSecretValue", UPSTREAM_SECRETS),
+        *_logs("ProxyLogs"),
+        *TRACES,
+    ],
+    "SettleRole": [
+        # Settlements are never deleted: what was signed stays on record until it expires.
+        *[(f"dynamodb:{action}", SETTLEMENTS) for action in (*READS, "PutItem", "UpdateItem")],
+        ("kms:GetPublicKey", RELAYER),
+        ("kms:Sign", RELAYER),
+        ("kms:GetPublicKey", MORE_RELAYERS),
+        ("kms:Sign", MORE_RELAYERS),
+        ("secretsmanager:GetSecretValue", RPC_SECRET),
+        *_logs("SettleLogs"),
+        *TRACES,
+    ],
+    "ReconcileRole": [
+        *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
+        ("dynamodb:Query", {"Fn::Sub": "${PaymentsTable.Arn}/index/work"}),
+        ("dynamodb:BatchGetItem", ROUTES),
+        ("dynamodb:PutItem", ROUTES),
+        ("lambda:InvokeFunction", SETTLE),
+        ("secretsmanager:GetSecretValue", RPC_SECRET),
+        ("sqs:SendMessage", DEAD_LETTERS),
+        *_logs("ReconcileLogs"),
+        *TRACES,
+    ],
+    "ScheduleRole": [
+        ("lambda:InvokeFunction", RECONCILE),
+        ("sqs:SendMessage", DEAD_LETTERS),
+    ],
+}
+
+
+def _flat(allowed: list[dict[str, Any]]) -> list[tuple[str, Any]]:
+    return [
+        (action, resource)
+        for statement in allowed
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+
+
+def _sorted(pairs: list[tuple[str, Any]]) -> list[str]:
+    return sorted(f"{action} on {resource}" for action, resource in pairs)
+
+
+def test_every_role_of_the_template_is_judged_here(template: dict[str, Any]) -> None:
+    """A role that is added without a list of what it may do fails here."""
+    assert set(of_type(template, "AWS::IAM::Role")) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("role", ALLOWED)
+def test_a109_a_role_may_do_exactly_what_is_listed(template: dict[str, Any], role: str) -> None:
+    """No action more, none less, and each on the one resource it is for."""
+    found = statements(template, role)
+    assert {statement["Effect"] for statement in found} == {"Allow"}
+    assert _sorted(_flat(found)) == _sorted(ALLOWED[role])
+
+
+def test_no_role_has_a_managed_policy_or_a_boundary_around_the_list(template: dict[str, Any]) -> None:
+    """Everything that a role may do is written in the template."""
+    for role in of_type(template, "AWS::IAM::Role").values():
+        assert "ManagedPolicyArns" not in role["Properties"]
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        assert not {"Policies", "Connectors"} & (set(function["Properties"]) | set(function))
+    assert not of_type(template, "AWS::IAM::ManagedPolicy")
+
+
+def test_star_resources_are_only_those_that_aws_requires(template: dict[str, Any]) -> None:
+    """``*`` stands for X-Ray, which names no resource, and nowhere else in a role."""
+    starred = {action for role in ALLOWED for action, resource in _flat(statements(template, role)) if resource == "*"}
+    assert starred == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def test_reconcile_cannot_write_the_catalogue(template: dict[str, Any]) -> None:
+    """Its writes to the routes table are bound to the networks' status items: it never sets a price."""
+    writes = [
+        statement
+        for statement in statements(template, "ReconcileRole")
+        if statement["Resource"] == ROUTES and "dynamodb:PutItem" in listed(statement["Action"])
+    ]
+    (only,) = writes
+    assert only["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["NETWORK#*"]}}
+
+
+def test_a109_only_settle_may_sign(template: dict[str, Any]) -> None:
+    """No other role has any KMS action."""
+    signers = {
+        role for role in ALLOWED if any(action.startswith("kms:") for action, _ in _flat(statements(template, role)))
+    }
+    assert signers == {"SettleRole"}
+
+
+def test_a68_the_key_lets_administrators_manage_it_but_not_sign_with_it(template: dict[str, Any]) -> None:
+    """The key's own policy names kms:Sign once, for settle, over digests; no IAM policy can add it."""
+    policy = template["Resources"]["RelayerKey"]["Properties"]["KeyPolicy"]
+    by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
+    assert set(by_sid) == {"Manage", "Sign", "ReadPublicKey"}
+    settle = {"AWS": {"Fn::GetAtt": ["SettleRole", "Arn"]}}
+    assert by_sid["Sign"]["Principal"] == settle
+    assert by_sid["Sign"]["Action"] == "kms:Sign"
+    assert by_sid["Sign"]["Condition"] == {
+        "StringEquals": {"kms:MessageType": "DIGEST", "kms:SigningAlgorithm": "ECDSA_SHA_256"}
+    }
+    assert by_sid["ReadPublicKey"]["Principal"] == settle
+    assert by_sid["ReadPublicKey"]["Action"] == "kms:GetPublicKey"
+    manage = by_sid["Manage"]
+    assert manage["Principal"] == {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    assert "kms:PutKeyPolicy" in manage["Action"], "a key that nobody can manage cannot be rescued"
+    assert not [a for a in manage["Action"] if "*" in a or a in ("kms:Sign", "kms:CreateGrant")]
+
+
+def test_each_function_runs_as_its_own_role(template: dict[str, Any]) -> None:
+    """Nothing that one function may do reaches another through a shared role."""
+    functions = of_type(template, "AWS::Serverless::Function")
+    roles = {name: f["Properties"]["Role"]["Fn::GetAtt"] for name, f in functions.items()}
+    assert roles == {
+        "ProxyFunction": ["ProxyRole", "Arn"],
+        "SettleFunction": ["SettleRole", "Arn"],
+        "ReconcileFunction": ["ReconcileRole", "Arn"],
+    }
+    for name, function in functions.items():
+        policy = function["DependsOn"]
+        assert policy == name.replace("Function", "Policy"), "a function must not start before it may work"
+
+
+def test_roles_are_assumed_by_their_service_only(template: dict[str, Any]) -> None:
+    """Functions by Lambda; the schedule's by Scheduler, for this account."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        service = "scheduler.amazonaws.com" if name == "ScheduleRole" else "lambda.amazonaws.com"
+        assert statement["Principal"] == {"Service": service}
+        assert statement["Action"] == "sts:AssumeRole"
+    schedule = template["Resources"]["ScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]
+    assert schedule["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_settle_and_reconcile_have_no_front_door(template: dict[str, Any]) -> None:
+    """Only API Gateway has a permission on a function: the proxy, for this API. No function has a URL."""
+    permissions = of_type(template, "AWS::Lambda::Permission")
+    assert set(permissions) == {"ApiPermission"}
+    properties = permissions["ApiPermission"]["Properties"]
+    assert properties["FunctionName"] == {"Ref": "ProxyFunction"}
+    assert properties["Principal"] == "apigateway.amazonaws.com"
+    assert "${HttpApi}/" in properties["SourceArn"]["Fn::Sub"]
+    assert not of_type(template, "AWS::Lambda::Url")
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        assert not {"Events", "FunctionUrlConfig"} & set(function["Properties"])

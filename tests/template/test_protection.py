@@ -1,0 +1,158 @@
+"""What must survive: tables, the key, dead letters, logs; and who is told when something is stuck."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.cfn import of_type
+
+RETAINED_IN_PROD = {"Fn::If": ["IsProtected", "Retain", "Delete"]}
+ON_IN_PROD = {"Fn::If": ["IsProtected", True, False]}
+TABLES = ("PaymentsTable", "SettlementsTable", "RoutesTable")
+SHORT_LIVED = ("PaymentsTable", "SettlementsTable")
+
+
+def test_protection_is_off_only_for_local_and_test(template: dict[str, Any]) -> None:
+    """There are three stages, and prod is the protected one."""
+    assert template["Conditions"]["IsProtected"] == {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}
+    assert template["Parameters"]["Stage"]["AllowedValues"] == ["local", "test", "prod"]
+
+
+def test_policies_that_follow_the_stage_have_their_transform_first(template: dict[str, Any]) -> None:
+    """CloudFormation takes an intrinsic in DeletionPolicy only with LanguageExtensions, before SAM."""
+    assert template["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
+
+
+def test_the_tables_are_those_of_the_two_ledgers_and_the_routes(template: dict[str, Any]) -> None:
+    """A table that is added without being judged here fails."""
+    assert set(of_type(template, "AWS::DynamoDB::Table")) == set(TABLES)
+    assert not of_type(template, "AWS::DynamoDB::GlobalTable"), "last writer wins breaks replay protection"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_outlives_its_stack_and_a_wrong_write(template: dict[str, Any], name: str) -> None:
+    """Retain, deletion protection and point-in-time recovery in prod; encrypted always; no idle capacity."""
+    table = template["Resources"][name]
+    properties = table["Properties"]
+    assert table["DeletionPolicy"] == RETAINED_IN_PROD
+    assert table["UpdateReplacePolicy"] == RETAINED_IN_PROD
+    assert properties["DeletionProtectionEnabled"] == ON_IN_PROD
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": ON_IN_PROD}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert "TableName" not in properties, "a fixed name cannot be replaced, nor deployed twice"
+
+
+@pytest.mark.parametrize("name", SHORT_LIVED)
+def test_a_ledger_cleans_up_by_expires_at(template: dict[str, Any], name: str) -> None:
+    """Housekeeping only; every expiry compares timestamps itself (rule 10)."""
+    ttl = template["Resources"][name]["Properties"]["TimeToLiveSpecification"]
+    assert ttl == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_routes_never_expire(template: dict[str, Any]) -> None:
+    """The catalogue stays until it is replaced."""
+    assert "TimeToLiveSpecification" not in template["Resources"]["RoutesTable"]["Properties"]
+
+
+def test_the_work_list_is_sparse_and_holds_keys_only(template: dict[str, Any]) -> None:
+    """Reconcile re-reads what it finds, so the index needs nothing but keys (rule 10)."""
+    (index,) = template["Resources"]["PaymentsTable"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "work"
+    assert index["KeySchema"] == [
+        {"AttributeName": "work", "KeyType": "HASH"},
+        {"AttributeName": "due", "KeyType": "RANGE"},
+    ]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_the_relayers_key_signs_for_ethereum_and_outlives_its_stack(template: dict[str, Any]) -> None:
+    """secp256k1, for signing only; in prod it is kept, and a deletion by hand waits 30 days."""
+    (key,) = of_type(template, "AWS::KMS::Key").values()
+    assert key["Properties"]["KeySpec"] == "ECC_SECG_P256K1"
+    assert key["Properties"]["KeyUsage"] == "SIGN_VERIFY"
+    assert key["DeletionPolicy"] == RETAINED_IN_PROD
+    assert key["UpdateReplacePolicy"] == RETAINED_IN_PROD
+    assert key["Properties"]["PendingWindowInDays"] == {"Fn::If": ["IsProtected", 30, 7]}
+
+
+def test_every_function_and_the_api_log_to_a_group_that_forgets(template: dict[str, Any]) -> None:
+    """A group that Lambda made by itself would keep its lines for ever."""
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    used = {
+        f["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        for f in of_type(template, "AWS::Serverless::Function").values()
+    }
+    stage = template["Resources"]["ApiStage"]["Properties"]
+    used.add(stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0])
+    assert used == set(groups)
+    assert len(used) == 4
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def _dead_letter_queues(template: dict[str, Any]) -> set[str]:
+    """Queues that something else sends its failures to."""
+    resources = template["Resources"]
+    queues = {
+        schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
+        for schedule in of_type(template, "AWS::Scheduler::Schedule").values()
+    }
+    for queue in of_type(template, "AWS::SQS::Queue").values():
+        redrive = queue["Properties"].get("RedrivePolicy")
+        if redrive:
+            queues.add(redrive["deadLetterTargetArn"]["Fn::GetAtt"][0])
+    assert queues <= set(resources)
+    return queues
+
+
+def test_every_queue_ends_in_a_dead_letter_queue_and_every_dead_letter_rings(
+    template: dict[str, Any],
+) -> None:
+    """A working queue has a RedrivePolicy; a dead-letter queue has an alarm on its first message."""
+    queues = of_type(template, "AWS::SQS::Queue")
+    dead = _dead_letter_queues(template)
+    assert queues
+    for name, queue in queues.items():
+        assert name in dead or "RedrivePolicy" in queue["Properties"], f"{name} has no dead-letter queue"
+        assert queue["Properties"]["SqsManagedSseEnabled"] is True
+    for name in dead:
+        assert queues[name]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+        alarms = [
+            alarm["Properties"]
+            for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+            if alarm["Properties"]["Dimensions"]
+            == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [name, "QueueName"]}}]
+        ]
+        assert len(alarms) == 1, f"{name} has no alarm"
+        (alarm,) = alarms
+        assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+        assert alarm["EvaluationPeriods"] == 1
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmActions"]["Fn::If"][:2] == ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}]]
+
+
+def test_reconcile_runs_every_minute_and_its_failures_are_kept(template: dict[str, Any]) -> None:
+    """Not started, or started and failed: both end in the queue that rings; the next minute is the retry."""
+    schedule = template["Resources"]["ReconcileSchedule"]["Properties"]
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert "State" not in schedule, "the schedule is enabled"
+    target = schedule["Target"]
+    assert target["Arn"] == {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 1}
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    invoked = template["Resources"]["ReconcileFunction"]["Properties"]["EventInvokeConfig"]
+    assert invoked["MaximumRetryAttempts"] == 0
+    assert invoked["MaximumEventAgeInSeconds"] == 60
+    assert invoked["DestinationConfig"]["OnFailure"] == {
+        "Type": "SQS",
+        "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
+    }
+
+
+def test_nothing_is_excused_from_the_linters(template: dict[str, Any]) -> None:
+    """cfn-lint and cfn-guard exceptions would stand in Metadata."""
+    for holder in (template, *template["Resources"].values()):
+        assert not {"cfn-lint", "guard"} & set(holder.get("Metadata", {}))
