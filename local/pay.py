@@ -1,0 +1,34 @@
+"""``python -m local.pay <url>``: pay for one GET with the official x402 client and the test buyer's key."""
+
+import asyncio
+import os
+import sys
+
+import httpx
+from eth_account import Account
+from x402 import x402Client
+from x402.http.clients.httpx import x402AsyncTransport
+from x402.mechanisms.evm import EthAccountSigner
+from x402.mechanisms.evm.exact import register_exact_evm_client
+
+from local.buyer import read_header
+from local.stack import demo_buyer
+
+
+async def pay(url: str, key: str | None) -> int:
+    """Print status, body and receipt; returns 0 for a 200."""
+    client = x402Client()
+    account = Account.from_key(key) if key else demo_buyer()
+    register_exact_evm_client(client, EthAccountSigner(account))
+    async with httpx.AsyncClient(transport=x402AsyncTransport(client), timeout=40) as http:
+        answer = await http.get(url)
+    print(answer.status_code, answer.text)
+    if "payment-response" in answer.headers:
+        print(read_header(answer.headers["payment-response"]))
+    return 0 if answer.status_code == 200 else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m local.pay <url>    (TOLLGATE_BUYER_KEY pays with another key)")
+    sys.exit(asyncio.run(pay(sys.argv[1], os.environ.get("TOLLGATE_BUYER_KEY"))))

@@ -1,0 +1,69 @@
+"""One DynamoDB server, one chain and one deployed stack for all tests that need them.
+
+``TOLLGATE_TEST_AWS`` and ``TOLLGATE_TEST_CHAIN`` name servers that run already: the fault runner
+starts its many small runs on those of the run that started it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from local.anvil import Anvil
+from local.chain import Chain
+from local.ministack import MiniStack
+from local.stack import LocalStack
+
+# The same examples on every machine and in every run: a check that fails can be repeated.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The local AWS over HTTP."""
+    running = os.environ.get("TOLLGATE_TEST_AWS")
+    if running:
+        yield running
+        return
+    server = MiniStack(tmp_path_factory.mktemp("aws"))
+    server.start()
+    yield server.endpoint
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """Base Sepolia's chain id on this machine, with the token at USDC's address."""
+    running = os.environ.get("TOLLGATE_TEST_CHAIN")
+    if running:
+        yield Chain(running, "base-sepolia")
+        return
+    anvil = Anvil("base-sepolia", Path(tmp_path_factory.mktemp("chain")))
+    anvil.start()
+    yield anvil.chain
+    anvil.stop()
+
+
+@pytest.fixture(scope="session")
+def deployed_stack() -> Iterator[LocalStack]:
+    """The template, deployed onto a local AWS of its own. Use ``stack`` instead."""
+    with LocalStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(deployed_stack: LocalStack) -> Iterator[LocalStack]:
+    """The deployed stack, calm: nothing held, dropped or counted. Buyers are each test's own."""
+    deployed_stack.calm()
+    yield deployed_stack
+    deployed_stack.calm()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``-m stack`` and ``-m 'not stack'`` choose by what a test uses."""
+    for item in items:
+        if "deployed_stack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)

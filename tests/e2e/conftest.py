@@ -1,0 +1,41 @@
+"""What the tests on the deployed stack share: priced routes in front of the upstream, and a buyer."""
+
+import json
+
+import pytest
+from eth_account.signers.local import LocalAccount
+
+from local.stack import LocalStack
+
+# Every page of the upstream, so that each test finds the misbehaviour that it needs behind a price.
+PAGES = {
+    "GET /weather/{city}": {},
+    "GET /slow": {"timeoutSeconds": 2},
+    "GET /fail": {},
+    "GET /big": {},
+    "GET /redirect": {},
+    "GET /drip": {"timeoutSeconds": 2},
+    "POST /echo": {},
+}
+
+
+def routes(stack: LocalStack) -> str:
+    """A routes.yaml (JSON is YAML) with one price for all pages."""
+    entries = []
+    for key, upstream in PAGES.items():
+        method, path = key.split()
+        target = {"url": stack.upstream.url + path, **upstream}
+        entries.append({"method": method, "path": path, "price": "$0.01", "upstream": target})
+    return json.dumps({"version": 1, "routes": entries})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def priced_routes(deployed_stack: LocalStack) -> None:
+    """The routes above, applied once with the command line."""
+    deployed_stack.apply_routes(routes(deployed_stack))
+
+
+@pytest.fixture
+def buyer(stack: LocalStack) -> LocalAccount:
+    """A new key with 100 USDC and no ether."""
+    return stack.funded_account()
