@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-QUIET = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+# Node brings certificates of its own; the machine's count too, as they do for pip.
+SETTINGS = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "NODE_USE_SYSTEM_CA": "1"}
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_REQUIRE_VIRTUALENV", "PIP_TARGET", "PIP_USER")
 
 
@@ -28,7 +29,7 @@ def run(what: str, *commands: list[str]) -> None:
     """Run the commands silently under one progress line; on failure print their output and leave with 1."""
     say(f"· {what} ... ")
     started = time.monotonic()
-    environment = {k: v for k, v in os.environ.items() if k not in FOREIGN} | QUIET
+    environment = {k: v for k, v in os.environ.items() if k not in FOREIGN} | SETTINGS
     for command in commands:
         done = subprocess.run(
             command,

@@ -1,9 +1,11 @@
 """``sam build`` for this machine, skipped when nothing that goes into it has changed."""
 
 import compileall
+import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -32,7 +34,7 @@ def run_sam(*arguments: str, endpoint: str) -> str:
         "SAM_CLI_CHECK_UPDATES": "0",
     }
     environment |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    done = subprocess.run(
+    with subprocess.Popen(
         [str(TOOLS / "sam"), *arguments],
         cwd=ROOT,
         env=environment,
@@ -40,11 +42,17 @@ def run_sam(*arguments: str, endpoint: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ToolFailed(f"sam {arguments[0]} failed:\n{done.stdout}")
-    return done.stdout
+        process_group=0,
+    ) as sam:
+        try:
+            output, _ = sam.communicate()
+        except BaseException:
+            # sam starts pip: both have to go when we are told to end.
+            os.killpg(sam.pid, signal.SIGKILL)
+            raise
+    if sam.returncode != 0:
+        raise ToolFailed(f"sam {arguments[0]} failed:\n{output}")
+    return output
 
 
 def built_template() -> Path:
@@ -61,6 +69,15 @@ def _build(target: Path) -> None:
     # Built beside its place and moved there, so that an interrupted build is not taken for a whole one.
     BUILD.mkdir(exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix="unfinished-", dir=BUILD))
+    try:
+        _build_into(fresh)
+        with contextlib.suppress(OSError):  # somebody else built the same at the same time
+            fresh.rename(target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _build_into(fresh: Path) -> None:
     run_sam(
         "build",
         "--no-cached",
@@ -82,11 +99,6 @@ def _build(target: Path) -> None:
                 workers=0,
                 invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
             )
-    try:
-        fresh.rename(target)
-    except OSError:
-        # Somebody else built the same at the same time.
-        shutil.rmtree(fresh)
 
 
 def _forget_old_builds() -> None:

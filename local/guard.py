@@ -1,19 +1,21 @@
-"""``guard.py <command...>``: run a command that cannot outlive whoever started it.
+"""``guard.py <directory> <command...>``: run a command that cannot outlive whoever started it.
 
 The starter holds the other end of standard input. When that closes, even because the starter was
-killed, or on SIGTERM, the command's whole process group gets SIGTERM and, two seconds later,
-SIGKILL; what it leaves behind is waited for, so no zombie stays either.
+killed, or on SIGTERM, the command's whole process group gets SIGTERM and, half a second later,
+SIGKILL; what it leaves behind is waited for, so no zombie stays either, and at last the directory
+(if one is named) is removed.
 """
 
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 
-_GRACE_SECONDS = 2.0
+_GRACE_SECONDS = 0.5  # nothing that we guard has anything to save
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
@@ -36,7 +38,7 @@ def _wait_for_starter(over: threading.Event) -> None:
     over.set()
 
 
-def main(command: list[str]) -> None:
+def main(directory: str, command: list[str]) -> None:
     """Returns when the command and all that it started have ended."""
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
@@ -47,12 +49,14 @@ def main(command: list[str]) -> None:
     reaper.start()
     threading.Thread(target=_wait_for_starter, args=(over,), daemon=True).start()
     over.wait()
-    for kind in (signal.SIGTERM, signal.SIGKILL):
+    for kind, seconds in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, kind)
-        reaper.join(_GRACE_SECONDS)
+        reaper.join(seconds)
+    if directory:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])
     os._exit(0)

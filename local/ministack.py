@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import urllib3
@@ -54,7 +55,7 @@ class MiniStack:
             "LAMBDA_WARM_TTL_SECONDS": "3600",
             "LAMBDA_ACCOUNT_CONCURRENCY": "200",
         }
-        self._service = Service("MiniStack", [str(MINISTACK)], environment, self.log)
+        self._service = Service("MiniStack", [str(MINISTACK)], environment, self.log, str(self._scratch))
 
     def start(self) -> None:
         """Raises ``StartFailed``."""
@@ -65,7 +66,7 @@ class MiniStack:
     def stop(self) -> None:
         """Also removes what it unpacked."""
         self._service.stop()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)  # also where it never started
 
     def runtimes(self, function: str) -> list[int]:
         """Process ids of the function's runtimes, warm or busy (Linux only)."""
@@ -86,6 +87,10 @@ class MiniStack:
         killed = self.runtimes(function)
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
+        # Returns when their connections are closed, too: a dead process is a zombie until its parent has looked.
+        deadline = time.monotonic() + 5
+        while any(_lives(pid) for pid in killed) and time.monotonic() < deadline:
+            time.sleep(0.005)
         return len(killed)
 
     def _answers(self) -> bool:
@@ -94,3 +99,11 @@ class MiniStack:
             return urllib3.request("GET", url, retries=False, timeout=2).status == 200
         except urllib3.exceptions.HTTPError:
             return False
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

@@ -22,13 +22,19 @@ def free_port() -> int:
 
 
 class Service:
-    """A command that ends with all its children on ``stop``, and also when we are killed (see guard.py)."""
+    """A command that ends with all its children on ``stop``, and also when we are killed (see guard.py).
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    ``scratch`` is a directory to remove after the end.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, scratch: str = ""
+    ) -> None:
         self.name = name
         self._command = list(command)
         self._environment = dict(environment)
         self._log = log
+        self._scratch = scratch
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: Callable[[], bool], seconds: float = 60) -> None:
@@ -36,7 +42,7 @@ class Service:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(_GUARD), *self._command],
+                [sys.executable, str(_GUARD), self._scratch, *self._command],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -5,6 +5,7 @@ functions asked for, per method; ``broadcasts`` keeps the raw transactions in or
 """
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ _LONGEST_HOLD = 120.0  # seconds
 class Act(Enum):
     """What happens to a request that a rule meets."""
 
-    HOLD = "hold the request back until released, then pass it"
+    HOLD = "hold the request back until released, then pass it, if its sender still lives"
     HOLD_ANSWER = "pass the request, hold its answer back until released"
     DROP = "close the connection without passing the request"
     DROP_ANSWER = "pass the request, then close the connection without an answer"
@@ -121,6 +122,9 @@ class _Handler(Handler):
                 self._hang_up()
                 return
             rule.wait_released()
+            if self._caller_is_gone():
+                self.close_connection = True
+                return
         answer = self._forward(body)
         if rule is not None and rule.act in (Act.HOLD_ANSWER, Act.DROP_ANSWER):
             rule.arrive()
@@ -144,6 +148,15 @@ class _Handler(Handler):
     def _forward(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
         return self.server.http.request("POST", self.server.target, body=body, headers=headers).data
+
+    def _caller_is_gone(self) -> bool:
+        """Whether whoever asked was killed meanwhile: what it asked for then never reaches the node."""
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"")
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _hang_up(self) -> None:
         self.close_connection = True

@@ -10,7 +10,7 @@ from tollgate.edge.answers import internal_error, render, render_bad_request
 from tollgate.edge.http_api import read_request, write_answer
 from tollgate.errors import BadRequest
 from tollgate.gateway.serve import Gateway
-from tollgate.wiring import make_gateway
+from tollgate.wiring.proxy import make_gateway
 
 logger = Logger()
 metrics = Metrics()

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tollgate.reconcile.relayers import publish_relayers
-from tollgate.wiring import Reconciler
+from tollgate.wiring.reconcile import Reconciler
 
 logger = Logger()
 metrics = Metrics()

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tollgate.errors import Refusal
 from tollgate.payment.settlement import SettleRequest, outcome_to_json
-from tollgate.wiring_settle import Facilitator
+from tollgate.wiring.settle import Facilitator
 
 logger = Logger()
 metrics = Metrics()
@@ -39,7 +39,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             try:
                 return outcome_to_json(_get_facilitator().settle(request, deadline))
             except Refusal as refused:
-                logger.warning("settlement.refused", extra={"reason": refused.reason.value})
                 return {"outcome": "refused", "reason": refused.reason.value}
         case "relayers":
             return _get_facilitator().relayers()

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -45,6 +46,10 @@ def public_upstream(resolver: dialing.Resolver, **settings: object) -> HttpUpstr
         resolver=resolver,
         **settings,  # type: ignore[arg-type]
     )
+
+
+def _found(addresses: Sequence[str], _host: str, _port: int) -> Sequence[str]:
+    return addresses
 
 
 def no_resolver(host: str, port: int) -> Sequence[str]:
@@ -125,10 +130,11 @@ def no_resolver(host: str, port: int) -> Sequence[str]:
 def test_a87_an_address_that_is_not_public_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Private, shared, multicast, reserved, translated, mapped: no socket is opened."""
     assert not is_public_address(address)
-    monkeypatch.setattr(dialing.socket, "socket", _NoSocket)
+    monkeypatch.setattr(socket, "socket", _NoSocket)
     for addresses in ([address], [_PUBLIC, address], [address, _PUBLIC]):
+        upstream = public_upstream(partial(_found, addresses))
         with pytest.raises(UpstreamFailed) as caught:
-            ask(public_upstream(lambda _host, _port, found=addresses: found), "https://api.example.com/")
+            ask(upstream, "https://api.example.com/")
         assert caught.value.kind is FailureKind.ADDRESS_REFUSED
 
 
@@ -193,7 +199,7 @@ def test_a87_a_public_address_is_not_refused(address: str) -> None:
 )
 def test_a87_a_private_or_odd_host_is_refused_without_asking(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Literals in any notation and private names never get as far as a resolver or a socket."""
-    monkeypatch.setattr(dialing.socket, "socket", _NoSocket)
+    monkeypatch.setattr(socket, "socket", _NoSocket)
     with pytest.raises(UpstreamFailed) as caught:
         ask(public_upstream(no_resolver), f"https://{host}/")
     assert caught.value.kind is FailureKind.ADDRESS_REFUSED
@@ -237,7 +243,7 @@ def test_a87_a_resolver_that_changes_its_mind_has_no_second_say(
 
         upstream = public_upstream(rebinding, tls=trusting)
         with monkeypatch.context() as patched:
-            patched.setattr(dialing.socket, "socket", Diverted)
+            patched.setattr(socket, "socket", Diverted)
             assert ask(upstream, "https://api.example.com/").body == b"ok"
         assert (asked, connected) == (["api.example.com"], [(_PUBLIC, 443)])
         with pytest.raises(UpstreamFailed) as caught:
@@ -502,17 +508,20 @@ def test_a92_an_upstreams_own_payment_headers_do_not_come_back() -> None:
     assert response_headers([(name, "e30=") for name in names] + [("x-ok", "1")]) == (("x-ok", "1"),)
 
 
-_DRIP: Script = [b"x", 0.05] * 200
+def _drip(piece: bytes) -> Script:
+    return [piece, 0.05] * 200
+
+
 _SLOW: dict[str, Script] = {
     "says nothing": [30.0],
-    "drips the status line": [b"HTTP/1.1 200", *[b" ", 0.05] * 200],
-    "drips the headers": [b"HTTP/1.1 200 OK\r\n", *[b"x: y\r\n", 0.05] * 200],
-    "drips the body": [b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", *_DRIP],
+    "drips the status line": [b"HTTP/1.1 200", *_drip(b" ")],
+    "drips the headers": [b"HTTP/1.1 200 OK\r\n", *_drip(b"x: y\r\n")],
+    "drips the body": [b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n", *_drip(b"x")],
     "drips the chunks": [
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
-        *[b"1\r\nx\r\n", 0.05] * 200,
+        *_drip(b"1\r\nx\r\n"),
     ],
-    "continues forever": [b"HTTP/1.1 100 Continue\r\n\r\n", 0.05] * 200,
+    "continues forever": _drip(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "never ends": [b"HTTP/1.1 200 OK\r\n\r\nx", 30.0],
 }
 
@@ -563,6 +572,30 @@ def test_a93_an_upstream_that_does_not_read_is_cut_off(encrypted: bool, tmp_path
     assert caught.value.kind is FailureKind.TIMEOUT
 
 
+class _Sipping(UpstreamServer):
+    """Reads a little now and then, and goes on doing so."""
+
+    def _answer(self, connection: socket.socket) -> None:
+        while not self._stop.wait(0.05) and connection.recv(65536):
+            pass
+
+
+def test_a93_an_upstream_that_reads_in_sips_is_cut_off() -> None:
+    """Taking some of the body now and then gains no time either."""
+    with _Sipping() as server:
+        started = time.monotonic()
+        with pytest.raises(UpstreamFailed) as caught:
+            ask(
+                private_upstream(),
+                f"http://127.0.0.1:{server.port}/",
+                method="POST",
+                body=bytes(32 * 1024 * 1024),
+                timeout=0.5,
+            )
+        assert time.monotonic() - started < 2
+    assert caught.value.kind is FailureKind.TIMEOUT
+
+
 def test_a93_a_resolver_that_hangs_is_cut_off() -> None:
     """The system's resolver has no timeout of its own."""
     released = threading.Event()
@@ -577,6 +610,21 @@ def test_a93_a_resolver_that_hangs_is_cut_off() -> None:
     assert time.monotonic() - started < 2
     released.set()
     assert caught.value.kind is FailureKind.TIMEOUT
+
+
+@pytest.mark.parametrize(("polite", "passes"), [(True, True), (False, False)])
+def test_a93_an_encrypted_answer_that_somebody_cut_short_is_none(polite: bool, passes: bool, tmp_path: Path) -> None:
+    """A body that ends with the connection ends with TLS's own farewell, or it is half of the goods."""
+    served, trusting = make_certificate(tmp_path, "api.example.com")
+    upstream = private_upstream(tls=trusting, resolver=partial(_found, ["127.0.0.1"]))
+    with UpstreamServer([b"HTTP/1.1 200 OK\r\n\r\nhalf"], tls=served, polite=polite) as server:
+        url = f"https://api.example.com:{server.port}/"
+        if passes:
+            assert ask(upstream, url).body == b"half"
+            return
+        with pytest.raises(UpstreamFailed) as caught:
+            ask(upstream, url)
+    assert caught.value.kind is FailureKind.UNREACHABLE
 
 
 _ENDLESS: dict[str, Script] = {

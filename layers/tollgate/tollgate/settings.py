@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 from tollgate.errors import ConfigurationError
 from tollgate.payment.networks import NetworkInfo, network_info
@@ -37,6 +38,16 @@ class ProxySettings:
     source_address_resends: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SettleSettings:
+    """What only settle needs. ``relayer_keys`` are KMS key ids or ARNs, ``fee_cap`` is wei per gas."""
+
+    settlements_table: str
+    asset: str
+    relayer_keys: tuple[str, ...]
+    fee_cap: int
+
+
 class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -54,6 +65,17 @@ class _Reader:
             self._problems.append(f"{name} must be a whole number")
             return 0
         return int(value or 0)
+
+    def gwei(self, name: str) -> int:
+        """A positive decimal number of gwei, as wei."""
+        value = self.text(name)
+        try:
+            wei = int(Decimal(value or "1") * 10**9)
+        except (InvalidOperation, ValueError, OverflowError):
+            wei = 0
+        if wei <= 0:
+            self._problems.append(f"{name} must be a positive decimal number of gwei, such as 0.5")
+        return wei
 
     def flag(self, name: str) -> bool:
         value = self.text(name)
@@ -115,6 +137,19 @@ def read_proxy_settings(environment: Mapping[str, str]) -> ProxySettings:
         public_base_url=reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/"),
         allow_private_upstreams=reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS"),
         source_address_resends=reader.flag("TOLLGATE_SOURCE_ADDRESS_RESENDS"),
+    )
+    reader.done()
+    return settings
+
+
+def read_settle_settings(environment: Mapping[str, str]) -> SettleSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = SettleSettings(
+        settlements_table=reader.text("TOLLGATE_SETTLEMENTS_TABLE"),
+        asset=reader.text("TOLLGATE_ASSET"),
+        relayer_keys=tuple(filter(None, (k.strip() for k in reader.text("TOLLGATE_RELAYER_KEYS").split(",")))),
+        fee_cap=reader.gwei("TOLLGATE_MAX_FEE_GWEI"),
     )
     reader.done()
     return settings

@@ -249,7 +249,7 @@ def test_unresolved_when_no_rpc_answers_after_the_deadline_and_back_when_it_does
     good = world.evm
     world.evm = EvmChain(RpcClient(["http://127.0.0.1:9"]), world.chain.info)
     world.skew += 500
-    world.reconcile()
+    world.reconcile(seconds=8)
     assert state_of(world, payment).state is State.UNRESOLVED
     answer = world.request(payment=payment)
     assert answer.status == 409

@@ -189,6 +189,15 @@ def test_a_secret_that_is_no_header_value_is_not_sent(value: str) -> None:
     assert server.heard == []
 
 
+def test_a_secret_never_takes_the_place_of_the_connections_headers() -> None:
+    """A route that says so is the operator's to mend; nothing goes out."""
+    with UpstreamServer() as server, pytest.raises(UpstreamFailed) as caught:
+        url = f"http://127.0.0.1:{server.port}/"
+        ask(private_upstream(secrets=lambda _: "1"), url, secret_header=("Trailer", "k"))
+    assert caught.value.kind is FailureKind.SECRET_UNAVAILABLE
+    assert server.heard == []
+
+
 def test_a_secret_that_cannot_be_read_is_a_failure_without_its_name() -> None:
     """The answer to a buyer never says what the seller's secrets are called."""
 

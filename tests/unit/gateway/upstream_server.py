@@ -24,13 +24,24 @@ Script = Sequence[bytes | float]
 
 
 class UpstreamServer:
-    """Listens on loopback; answers every connection with the same script."""
+    """Listens on loopback; answers every connection with the same script.
 
-    def __init__(self, script: Script = (OK,), tls: ssl.SSLContext | None = None, read: bool = True) -> None:
+    ``read``: whether it reads the request first; ``polite``: whether it ends TLS before it closes.
+    """
+
+    def __init__(
+        self,
+        script: Script = (OK,),
+        tls: ssl.SSLContext | None = None,
+        *,
+        read: bool = True,
+        polite: bool = True,
+    ) -> None:
         self.heard: list[bytes] = []
         self._script = script
         self._tls = tls
         self._read = read
+        self._polite = polite
         self._stop = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -71,7 +82,7 @@ class UpstreamServer:
                     connection.sendall(piece)
                 elif self._stop.wait(piece):
                     return
-            if isinstance(connection, ssl.SSLSocket):
+            if self._polite and isinstance(connection, ssl.SSLSocket):
                 connection.unwrap()
         finally:
             connection.close()

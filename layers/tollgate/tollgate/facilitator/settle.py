@@ -81,18 +81,26 @@ class SettleService:
         asset that is not ours to settle), SIGNATURE, DUPLICATE_SETTLEMENT (the authorization is being,
         or was, settled for another seller or on other terms). A refusal says nothing about the money.
         """
-        lane = self._lane(request)
-        eip3009.check_signature(lane.asset, request.network, request.authorization, request.signature)
-        call = _Call(request, lane, deadline, deadline - MARGIN_SECONDS)
         try:
-            outcome = self._settle(call)
-        except (ChainUnavailable, LostRace) as problem:
-            if isinstance(problem, ChainUnavailable):
-                self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network))
-            known = self._ledger.get(request.payment_id)
-            outcome = same_business(known, request).outcome if known else Pending()
+            outcome = self._checked(request, deadline)
+        except Refusal as refused:
+            self._journal.record(Event.PAYMENT_REFUSED, payment=request.payment_id.digest, reason=refused.reason.value)
+            raise
         self._report(request, outcome)
         return outcome
+
+    def _checked(self, request: SettleRequest, deadline: float) -> SettleOutcome:
+        lane = self._lane(request)
+        eip3009.check_signature(lane.asset, request.network, request.authorization, request.signature)
+        try:
+            return self._settle(_Call(request, lane, deadline, deadline - MARGIN_SECONDS))
+        except ChainUnavailable:
+            self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network))
+        except LostRace:
+            # Somebody else moved it on: what the ledger holds now is the answer.
+            pass
+        known = self._ledger.get(request.payment_id)
+        return same_business(known, request).outcome if known else Pending()
 
     def _lane(self, request: SettleRequest) -> Lane:
         lane = self._lanes.get(request.network)

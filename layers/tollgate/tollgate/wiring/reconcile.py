@@ -1,0 +1,43 @@
+"""Reconcile's composition root."""
+
+import os
+import time
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+
+from tollgate.edge.telemetry import PowertoolsJournal
+from tollgate.gateway.settling import Settling
+from tollgate.ledger.books import Books
+from tollgate.ledger.dynamo import Table
+from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.routes import RoutesTable
+from tollgate.reconcile.sweep import Sweep
+from tollgate.settings import read_ledger_settings, read_settings
+from tollgate.wiring.settler import make_settler
+from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
+
+
+class Reconciler:
+    """What the reconcile function runs: publish the relayers, then one sweep."""
+
+    def __init__(self, logger: Logger, metrics: Metrics) -> None:
+        settings = read_settings(os.environ)
+        ledger = read_ledger_settings(os.environ)
+        self.journal = PowertoolsJournal(logger, metrics)
+        dynamo = boto3.client("dynamodb", config=AWS)
+        table = Table(dynamo, ledger.payments_table)
+        chains = ConfiguredChains(settings, SecretReader())
+        self.settler = make_settler(ledger.settle_function, ledger.settle_timeout, self.journal)
+        self.routes = RoutesTable(dynamo, ledger.routes_table)
+        payments = PaymentsLedger(table)
+        books = Books(table)
+        self.sweep = Sweep(
+            payments=payments,
+            books=books,
+            settling=Settling(payments, books, self.settler, time.time, time.sleep, self.journal),
+            chains=chains,
+            clock=time.time,
+            new_token=new_token,
+            journal=self.journal,
+        )

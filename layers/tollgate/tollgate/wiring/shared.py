@@ -1,0 +1,81 @@
+"""What the composition roots share.
+
+boto3 clients are made with retries off where a retry would hide a second run (rule 12).
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tollgate.chain.evm import EvmChain
+from tollgate.chain.rpc import RpcClient
+from tollgate.errors import ConfigurationError
+from tollgate.payment.networks import NetworkInfo
+from tollgate.settings import Settings
+from tollgate.wire.primitives import Network
+
+AWS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+def new_token() -> str:
+    """An owner token: 128 bits from the operating system."""
+    return secrets.token_hex(16)
+
+
+class SecretReader:
+    """Secrets Manager values, kept for five minutes per process; a rotated secret is seen within that."""
+
+    KEEP_SECONDS = 300
+
+    def __init__(self) -> None:
+        self._client = boto3.client("secretsmanager", config=AWS)
+        self._held: dict[str, tuple[float, str]] = {}
+
+    def get(self, name: str) -> str:
+        """The secret's string value. Raises ``ConfigurationError``."""
+        held = self._held.get(name)
+        now = time.monotonic()
+        if held is None or now - held[0] > self.KEEP_SECONDS:
+            held = (now, self._read(name))
+            self._held[name] = held
+        return held[1]
+
+    def _read(self, name: str) -> str:
+        try:
+            value: str = self._client.get_secret_value(SecretId=name)["SecretString"]
+        except (ClientError, BotoCoreError, KeyError) as error:
+            raise ConfigurationError(f"the secret {name} cannot be read: {type(error).__name__}") from error
+        return value
+
+
+class ConfiguredChains:
+    """The networks of this stack; each RPC client is made when it is first needed."""
+
+    def __init__(self, settings: Settings, secret: SecretReader) -> None:
+        self._infos: Mapping[Network, NetworkInfo] = {i.network: i for i in settings.networks}
+        self._secret_name = settings.rpc_secret
+        self._secret = secret
+        self._made: dict[Network, EvmChain] = {}
+
+    def get(self, network: Network) -> EvmChain | None:
+        """The chain of a network, or ``None`` when this stack does not speak to it."""
+        info = self._infos.get(network)
+        if info is None:
+            return None
+        if network not in self._made:
+            self._made[network] = EvmChain(RpcClient(self._urls(network)), info)
+        return self._made[network]
+
+    def _urls(self, network: Network) -> list[str]:
+        try:
+            urls = json.loads(self._secret.get(self._secret_name))[str(network)]
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError(
+                f"the RPC secret must be a JSON object with an URL, or a list of them, under {network}"
+            ) from None
+        return [urls] if isinstance(urls, str) else list(urls)
