@@ -64,7 +64,7 @@ clean: ## remove everything that was installed or built here
 	rm -rf .venv .venv-ministack node_modules .build .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements/dev.txt
-	@"$(PYTHON)" local/bootstrap.py python .venv requirements/dev.txt
+	@python="$(PYTHON)"; test -n "$$python" || exit 1; "$$python" local/bootstrap.py python .venv requirements/dev.txt
 
 $(MINISTACK): requirements/ministack.txt | $(READY)
 	@$(PY) local/bootstrap.py python .venv-ministack requirements/ministack.txt

@@ -7,6 +7,8 @@ Runs on the machine's own Python with the standard library only. Every install e
 file (``<dir>/.ready``) that make compares with what the install was made from.
 """
 
+from __future__ import annotations  # an old Python shall get as far as the sentence at the end
+
 import os
 import subprocess
 import sys
@@ -86,4 +88,6 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 - `make PYTHON=python3.9` deserves a sentence
+        sys.exit("Tollgate needs Python 3.11 or newer; this is " + sys.version.split()[0])
     main(sys.argv[1:])

@@ -25,9 +25,7 @@ def test_an_unknown_route_is_404_and_never_passed_through(stack: LocalStack, pat
     assert not stack.upstream.runs
 
 
-@pytest.mark.parametrize(
-    "path", ["/weather/%2e%2e", "/weather//oslo", "/weather/a%2fb", "/weather/a%5cb", "/weather/%zz"]
-)
+@pytest.mark.parametrize("tail", ["%2e%2e", "/oslo", "a%2fb", "a%5cb", "%zz"])
 def test_a29_a_path_with_two_readings_is_400(stack: LocalStack, tail: str) -> None:
     """It reaches no upstream for free."""
     reply = get(stack, f"/weather/{tail}")
@@ -41,14 +39,14 @@ def test_malformed_oversized_and_repeated_payments_write_nothing(stack: LocalSta
     good = encode(signed(stack, buyer, "/weather/oslo"))
     for header, status in {
         "{}": 400,
-        "e30=": 400,
+        "e30=": 402,  # an object, but of no version that we speak
         f"{good},{good}": 400,
         good[:-8]: 400,
         "A" * 9000: 431,
     }.items():
         reply = get(stack, "/weather/oslo", header)
         assert reply.status == status, header[:20]
-        if status == 400 and header != "e30=":
+        if status == 400:
             assert reply.json["code"]
     assert payments(stack) == before
     assert not stack.upstream.runs
@@ -100,8 +98,7 @@ def test_a_wrong_routes_file_changes_nothing_and_a_new_price_shows_within_a_minu
         assert stack.chain.balance(buyer.address) == 100_000_000 - 10_000
     finally:
         stack.apply_routes(routes(stack))
-        while get(stack, "/weather/oslo").offer["accepts"][0]["amount"] != "10000":
-            time.sleep(1)
+        stack.kill_runtimes(stack.deployed.proxy_function)  # new ones have read nothing yet
 
 
 def test_the_relayer_can_be_asked_for(stack: LocalStack) -> None:
@@ -115,15 +112,14 @@ def test_a69_a_relayer_without_gas_takes_the_network_off_the_offers(stack: Local
     stack.chain.give_gas(stack.relayer, 0)
     try:
         stack.reconcile()
-        deadline = time.monotonic() + 60
-        while (reply := get(stack, "/weather/oslo")).status != 503:
-            assert time.monotonic() < deadline
-            time.sleep(1)
+        stack.kill_runtimes(stack.deployed.proxy_function)  # new ones have read nothing yet
+        reply = get(stack, "/weather/oslo")
+        assert (reply.status, reply.json["code"]) == (503, "no_payable_network")
         assert "payment-required" not in reply.headers
         assert get(stack, "/weather/oslo", payment).status == 503
         assert not stack.upstream.runs
     finally:
         stack.chain.give_gas(stack.relayer)
         stack.reconcile()
-        while get(stack, "/weather/oslo").status != 402:
-            time.sleep(1)
+        stack.kill_runtimes(stack.deployed.proxy_function)
+    assert get(stack, "/weather/oslo", payment).status == 200
