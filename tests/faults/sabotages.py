@@ -21,6 +21,7 @@ class Sabotage:
 _PAID = "tests/contract/gateway/test_paid_call.py::"
 _UNKNOWN = "tests/contract/gateway/test_unknown_outcomes.py::"
 _LEDGER = "tests/contract/ledger/test_payments.py::"
+_SETTLE = "tests/contract/facilitator/"
 _ANSWERS = "tests/unit/edge/test_answers.py::"
 
 SABOTAGES = (
@@ -166,5 +167,78 @@ SABOTAGES = (
         "if not isinstance(text, str) or _ATOMIC.fullmatch(text) is None:",
         "if not isinstance(text, str):",
         "tests/attacks/test_wire.py",
+    ),
+    Sabotage(
+        "a stale memory of the counter reserves a nonce",
+        "ledger/settlements.py",
+        '"attribute_not_exists(pk)" if stored is None else "#next = :stored",',
+        '"attribute_not_exists(pk)" if stored is None else "#next >= :stored",',
+        _SETTLE + "test_settlements_ledger.py::test_a_stale_memory_of_the_counter_costs_one_more_attempt_and_no_nonce",
+    ),
+    Sabotage(
+        "the last stored bytes win",
+        "ledger/settlements.py",
+        "            return _standing(lost)\n\n    def conclude",
+        "            return Settlement(\n"
+        "                settlement.request, SettlementState.SIGNED, slot, settlement.owner, 0, raw, transaction\n"
+        "            )\n\n    def conclude",
+        _SETTLE + "test_settlements_ledger.py::test_the_first_stored_bytes_win",
+    ),
+    Sabotage(
+        "a live reservation is taken from its owner",
+        "facilitator/settle.py",
+        "if known.alive(self._clock()):",
+        "if False:",
+        _SETTLE + "test_settlements_crashes.py::test_a_live_reservation_is_left_to_its_owner",
+    ),
+    Sabotage(
+        "a later nonce does not care for the lower ones",
+        "facilitator/delivery.py",
+        "if chain_nonce < slot.nonce:",
+        "if False:",
+        _SETTLE + "test_settlements_crashes.py::test_a67_a_dead_reservation_does_not_block_a_later_payment",
+    ),
+    Sabotage(
+        "a revert is taken for a failure",
+        "facilitator/verdicts.py",
+        "if use.finalised_past_deadline:",
+        "if True:",
+        _SETTLE
+        + "test_settlements_settle.py::test_a47_a_payment_drained_under_our_transaction_is_pending_then_expires",
+    ),
+    Sabotage(
+        "the proof need not follow its use directly",
+        "schemes/exact/eip3009.py",
+        "log = at.get((used.transaction, used.log_index + 1))",
+        "log = next((x for x in logs if x.topics == wanted and x.log_index > used.log_index), None)",
+        "tests/unit/schemes/test_eip3009.py::test_a52_a55_anything_else_proves_nothing",
+    ),
+    Sabotage(
+        "upstreams may have private addresses",
+        "gateway/dialing.py",
+        "if not all(self._allow_private or is_public_address(address) for address in addresses):",
+        "if False:",
+        "tests/attacks/test_upstream.py",
+    ),
+    Sabotage(
+        "a dot segment is passed on",
+        "gateway/canonical_path.py",
+        'if any(segment in (".", "..") for segment in path.split("/")):',
+        "if False:",
+        "tests/unit/gateway/test_canonical_path.py",
+    ),
+    Sabotage(
+        "a payment for another resource is accepted",
+        "gateway/examine.py",
+        "        self._check_resource(call)\n",
+        "",
+        _PAID + "test_a17_a_sibling_at_the_same_price_is_another_resource",
+    ),
+    Sabotage(
+        "an authorization may live for ever",
+        "payment/terms.py",
+        "if authorization.valid_before > limit:",
+        "if False:",
+        _PAID + "test_a45_a_payment_that_lives_for_days_is_refused",
     ),
 )
