@@ -1,14 +1,16 @@
 """The AWS that the commands talk to; endpoint, region and credentials come from the usual AWS environment."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoRegionError
 
-from tollgate.errors import TollgateError
+from tollgate.errors import ConfigurationError, TollgateError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -33,14 +35,19 @@ class Aws:
 
 
 def connect() -> Aws:
-    """Clients from the environment. Raises ``BotoCoreError`` when it names no region."""
+    """Clients from the environment. Raises ``ConfigurationError`` when it names no Region."""
     patient = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3, "mode": "standard"})
     once = Config(connect_timeout=5, read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
-    return Aws(
-        boto3.client("cloudformation", config=patient),
-        boto3.client("dynamodb", config=patient),
-        boto3.client("lambda", config=once),
-    )
+    # boto3 itself reads AWS_DEFAULT_REGION only; every other AWS tool reads AWS_REGION first.
+    region = os.environ.get("AWS_REGION") or None
+    try:
+        return Aws(
+            boto3.client("cloudformation", region_name=region, config=patient),
+            boto3.client("dynamodb", region_name=region, config=patient),
+            boto3.client("lambda", region_name=region, config=once),
+        )
+    except NoRegionError as error:
+        raise ConfigurationError("no AWS Region is chosen: set AWS_REGION, or an AWS_PROFILE that has one") from error
 
 
 def invoke(functions: "LambdaClient", name: str, event: Mapping[str, Any]) -> Any:

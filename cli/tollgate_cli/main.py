@@ -1,4 +1,4 @@
-"""``tollgate``: price routes, look at relayers and payments of a deployed stack."""
+"""Price the routes of a deployed stack, and look after its relayers and payments."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.errors import TollgateError
-from tollgate_cli import payment_command, relayer_command, routes_commands
+from tollgate_cli import payment_command, refund_command, relayer_command, routes_commands
 from tollgate_cli.aws import Aws, connect
 from tollgate_cli.facts import stand_in
 from tollgate_cli.problems import WrongFile
@@ -23,7 +23,9 @@ examples:
   tollgate routes check routes.yaml                     what is wrong with the file, line by line
   tollgate routes apply routes.yaml --stack tollgate    make the stack serve it; buyers see it within a minute
   tollgate relayer --stack tollgate                     who signs, and what gas they have
-  tollgate payment show 0x5f3a... --stack tollgate      what became of a payment
+  tollgate payment show 5f3a... --stack tollgate        what became of a payment; 0x... is a transaction
+  tollgate payment refunded 5f3a... --transaction 0x... --stack tollgate
+                                                        a PAID_UNSERVED payment was sent back
 
 Region, credentials and endpoint come from the usual AWS environment: AWS_REGION, AWS_PROFILE,
 AWS_ENDPOINT_URL and so on.
@@ -49,6 +51,9 @@ def main(
         result = Result(document, [], [str(wrong)], code=1)
     except (TollgateError, BotoCoreError, ClientError) as error:
         result = Result({"error": str(error)}, [], [str(error)], code=1)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     for warning in result.warnings:
         print(warning, file=sys.stderr)
     if args.json:
@@ -67,8 +72,10 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], now: int) -> Resu
             return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run)
         case "relayer":
             return relayer_command.relayer(args.stack, connect(), _progress)
+        case "payment refunded":
+            return refund_command.refunded(args.id, args.transaction, args.stack, connect(), now)
         case _:
-            return payment_command.show(args.id, args.stack, connect(), _progress)
+            return payment_command.show(args.id, args.stack, connect(), now, _progress)
 
 
 def _progress(line: str) -> None:
@@ -110,13 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     relayer.set_defaults(command="relayer")
 
     payment = groups.add_parser(
-        "payment", help="look at one payment", epilog=_EPILOG, formatter_class=formatter
+        "payment", help="look at one payment, or write down its refund", epilog=_EPILOG, formatter_class=formatter
     ).add_subparsers(metavar="ACTION", required=True)
     show = payment.add_parser(
         "show",
         parents=[common, stack],
-        help="print a payment's state, receipt and log row",
-        description="Prints what the seller's ledger knows of a payment. Signatures, signed bytes, paid"
+        help="print a payment's state, receipt, debt or liability, and settlement",
+        description="Prints what the ledgers know of a payment. Signatures, signed bytes, paid"
         " bodies and the buyer's identifier are never printed.",
     )
     show.add_argument(
@@ -125,4 +132,16 @@ def _parser() -> argparse.ArgumentParser:
         help="the payment's id (64 hex digits), network#asset#payer#nonce, or a transaction hash (0x...)",
     )
     show.set_defaults(command="payment show")
+    refunded = payment.add_parser(
+        "refunded",
+        parents=[common, stack],
+        help="write down that a PAID_UNSERVED payment was sent back",
+        description="Marks a PAID_UNSERVED payment as REFUNDED and closes its liability. It moves no money and asks"
+        " no chain: send the money back first, then say in which transaction.",
+    )
+    refunded.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
+    refunded.add_argument(
+        "--transaction", required=True, metavar="0x...", help="the transaction that sent the money back"
+    )
+    refunded.set_defaults(command="payment refunded")
     return parser

@@ -1,115 +1,108 @@
-"""``tollgate payment show``: what the seller's ledger knows of a payment, without what must not be seen."""
+"""``tollgate payment show``: what the ledgers know of a payment, without what must not be seen."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tollgate.errors import ConfigurationError
+from tollgate.gateway.pricing import format_dollars
 from tollgate.ledger.dynamo import Item, Table
+from tollgate.ledger.settlement_items import settlement_key
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.networks import NetworkInfo
+from tollgate.payment.networks import network_info
 from tollgate_cli.aws import Aws
+from tollgate_cli.payment_lookup import digest_of, is_transaction, of_transaction
 from tollgate_cli.result import Progress, Result
-from tollgate_cli.stack import Stack, read_stack
+from tollgate_cli.stack import read_stack
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_TRANSACTION = re.compile(r"0x[0-9a-fA-F]{64}")
 # A signature is a bearer of money until used, signed bytes too; an identifier and an answer are the
 # buyer's (rules 6 and 9). Bytes are never printed, whatever they are called.
-_NEVER_PRINTED = frozenset({"signature", "raw", "body", "headers", "identifier", "owner", "source"})
+_NEVER_PRINTED = frozenset(
+    {"signature", "raw", "body", "headers", "identifier", "identifier_secret", "owner", "source", "request"}
+)
+# A settlement's item holds the payer's signature inside another attribute: only these are printed.
+_OF_A_SETTLEMENT = ("state", "relayer", "relayer_nonce", "tx_hash", "filler", "lease_until", "ours", "reason")
+_FIRST = ("id", "state", "reason", "why", "due", "lease_until", "attempts", "transaction")
 _TIMES = frozenset(
     {
         "at", "claimed_at", "settled_at", "lease_until", "due", "valid_before", "expires_at", "stored_at",
-        "refunded_at", "reversed_at",
+        "released_at", "refunded_at", "reversed_at",
     }
 )  # fmt: skip
+# What an operator waits for.
+_AWAITED = frozenset({"due", "lease_until"})
+_AMOUNTS = frozenset({"amount", "value"})
 _PARTS = (("payment", "PAY"), ("receipt", "RCT"), ("answer", "ANS"), ("debt", "DEBT"), ("liability", "LIA"))
-# Log rows are looked for under their key first: reading the whole table is the last resort.
-_LIKELY_LOG_INDEXES = 2000
-_BATCH = 100
+# Every reversal raises the fence by one and is filed under the fence that it ended.
+_MOST_REVERSALS = 90
+
+Part = tuple[str, Item]
 
 
-def show(id: str, stack_name: str, aws: Aws, progress: Progress) -> Result:
-    """A payment by its id (64 hex digits), its identity, or its transaction.
+def show(id: str, stack_name: str, aws: Aws, now: int, progress: Progress) -> Result:
+    """A payment by its id (64 hex digits), its identity, or a transaction.
 
     Raises ``ConfigurationError`` when ``id`` is none of them. Exit code 1 when there is no such payment.
     """
+    by_transaction = is_transaction(id)
+    digests = [] if by_transaction else [digest_of(id)]
     stack = read_stack(aws.cloudformation, stack_name)
-    table = Table(aws.dynamodb, stack.payments_table)
-    digests = _digests(id, stack, table, aws, progress)
-    found = [part for digest in digests if (part := _read(digest, table))]
+    payments, settlements = (Table(aws.dynamodb, name) for name in (stack.payments_table, stack.settlements_table))
+    if by_transaction:
+        digests = of_transaction(id, stack, payments, aws, progress)
+    found = [parts for digest in digests if (parts := _read(digest, payments, settlements))]
     if not found:
-        sentence = f"{stack.name} knows no payment {id}"
+        hint = "; an id has no 0x in front, a transaction has" if by_transaction else ""
+        sentence = f"{stack.name} knows no payment {id}{hint}"
         return Result({"error": sentence, "payments": []}, [], [sentence], code=1)
-    lines: list[str] = []
-    for payment in found:
-        for name, item in payment.items():
-            lines.append(f"{name}")
-            lines += [f"  {key:<20} {_readable(key, value)}" for key, value in sorted(item.items())]
-    return Result({"payments": found}, lines)
+    lines = [line for parts in found for line in _lines(parts, now)]
+    return Result({"payments": [_document(parts) for parts in found]}, lines)
 
 
-def _digests(id: str, stack: Stack, table: Table, aws: Aws, progress: Progress) -> list[str]:
-    if _DIGEST.fullmatch(id):
-        return [id]
-    if _TRANSACTION.fullmatch(id):
-        return _of_transaction(id.lower(), stack, table, aws, progress)
-    try:
-        return [PaymentId.parse(id).digest]
-    except ValueError as error:
-        raise ConfigurationError(
-            f"{id} is not a payment: give its id (64 hex digits), network#asset#payer#nonce,"
-            " or a transaction (0x and 64 hex digits)"
-        ) from error
-
-
-def _read(digest: str, table: Table) -> dict[str, Item]:
+def _read(digest: str, payments: Table, settlements: Table) -> list[Part]:
+    """The payment's item, then whatever else there is of it; empty when there is no payment."""
     keys = {f"{prefix}#{digest}": name for name, prefix in _PARTS}
-    items = table.get_many(list(keys))
-    if f"PAY#{digest}" not in items:
-        return {}
-    found = {name: _printable(items[key]) for key, name in keys.items() if key in items}
-    found["payment"]["id"] = digest
-    log = _log_row(items[f"PAY#{digest}"], table)
-    return found | ({"log": _printable(log)} if log is not None else {})
+    items = payments.get_many(list(keys))
+    payment = items.get(f"PAY#{digest}")
+    if payment is None:
+        return []
+    identity = PaymentId.parse(payment["identity"])
+    found = [(name, _printable(items[key])) for key, name in keys.items() if key in items]
+    found[0][1]["id"] = digest
+    if "transaction" in payment and "log_index" in payment:
+        log = payments.get(f"LOG#{identity.network}#{payment['transaction']}#{payment['log_index']}")
+        found += [("log", _printable(log))] if log is not None else []
+    found += [("reversal", _printable(row)) for row in _reversals(digest, payment, payments)]
+    settlement = settlements.get(settlement_key(identity))
+    if settlement is not None:
+        found.append(("settlement", {key: settlement[key] for key in _OF_A_SETTLEMENT if key in settlement}))
+    return found
 
 
-def _log_row(payment: Item, table: Table) -> Item | None:
-    if "transaction" not in payment or "log_index" not in payment:
-        return None
-    network = str(PaymentId.parse(payment["identity"]).network)
-    return table.get(f"LOG#{network}#{payment['transaction']}#{payment['log_index']}")
+def _reversals(digest: str, payment: Item, payments: Table) -> list[Item]:
+    fence = payment.get("fence", 1)
+    keys = [f"RVS#{digest}#{past}" for past in range(max(1, fence - _MOST_REVERSALS), fence)]
+    rows = payments.get_many(keys)
+    return [rows[key] for key in keys if key in rows]
 
 
-def _of_transaction(transaction: str, stack: Stack, table: Table, aws: Aws, progress: Progress) -> list[str]:
-    """Every payment that a transaction paid; one that is still unsettled is found by reading the table."""
-    found = {row["payment"] for info in stack.facts.networks for row in _log_rows(info, transaction, table)}
-    if not found:
-        progress("no settled payment has this transaction; reading the whole payments table")
-        found = _scan(transaction, stack, aws)
-    return sorted(found)
+def _document(parts: Sequence[Part]) -> dict[str, Any]:
+    """Each part under its name; reversals, of which there may be several, as a list."""
+    document: dict[str, Any] = {name: item for name, item in parts if name != "reversal"}
+    reversals = [item for name, item in parts if name == "reversal"]
+    return document | ({"reversals": reversals} if reversals else {})
 
 
-def _log_rows(info: NetworkInfo, transaction: str, table: Table) -> list[Item]:
-    keys = [f"LOG#{info.network}#{transaction}#{index}" for index in range(_LIKELY_LOG_INDEXES)]
-    rows: list[Item] = []
-    for start in range(0, len(keys), _BATCH):
-        rows += table.get_many(keys[start : start + _BATCH]).values()
-    return rows
-
-
-def _scan(transaction: str, stack: Stack, aws: Aws) -> set[str]:
-    pages = aws.dynamodb.get_paginator("scan").paginate(
-        TableName=stack.payments_table,
-        ConsistentRead=True,
-        FilterExpression="#transaction = :transaction",
-        ProjectionExpression="pk",
-        ExpressionAttributeNames={"#transaction": "transaction"},
-        ExpressionAttributeValues={":transaction": {"S": transaction}},
-    )
-    keys = (raw["pk"]["S"] for page in pages for raw in page["Items"])
-    return {key.removeprefix("PAY#") for key in keys if key.startswith("PAY#")}
+def _lines(parts: Sequence[Part], now: int) -> list[str]:
+    payment = parts[0][1]
+    lines: list[str] = []
+    for name, item in parts:
+        lines.append(name)
+        shown = {key: item[key] for key in (*_FIRST, *sorted(item)) if key in item}
+        lines += [f"  {key:<20} {_readable(key, value, payment, now)}" for key, value in shown.items()]
+        if item is payment and "due" not in item:
+            lines.append(f"  {'due':<20} never: reconcile is done with it")
+    return lines
 
 
 def _printable(item: Mapping[str, Any]) -> Item:
@@ -120,7 +113,22 @@ def _printable(item: Mapping[str, Any]) -> Item:
     }
 
 
-def _readable(key: str, value: Any) -> str:
+def _readable(key: str, value: Any, payment: Item, now: int) -> str:
     if key in _TIMES and isinstance(value, int):
-        return f"{value} ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC)"
+        distance = value - now
+        awaited = f", {f'in {distance} s' if distance > 0 else f'{-distance} s ago'}" if key in _AWAITED else ""
+        return f"{value} ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC{awaited})"
+    if key in _AMOUNTS and isinstance(value, int):
+        return f"{value} ({money(value, PaymentId.parse(payment['identity']))})"
     return str(value)
+
+
+def money(atomic: int, id: PaymentId) -> str:
+    """``$0.01 USDC on base``; atomic units of the token's address where Tollgate does not know the token."""
+    try:
+        info = network_info(id.network)
+        asset = info.asset(str(id.asset))
+    except ConfigurationError:
+        return f"{atomic} of {id.asset} on {id.network}"
+    sign = "-" if atomic < 0 else ""
+    return f"{sign}{format_dollars(abs(atomic), asset)} {asset.symbol} on {info.name}"

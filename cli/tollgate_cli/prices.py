@@ -13,6 +13,8 @@ from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
 # A buyer's payment must be mined before the buyer's client gives up; slower chains need the upfront flow.
 MAX_BLOCK_SECONDS = 6
+# Revenue is summed in DynamoDB numbers, which have 38 digits: this leaves room for 10^8 payments a shard.
+MAX_AMOUNT_DIGITS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,10 @@ def _amount(price: _Price, info: NetworkInfo, facts: StackFacts, findings: Findi
         asset = info.asset(facts.asset if price.asset is None else price.asset.text)
         place = price.amount
         read = parse_amount(place.text) if price.asset is not None else parse_dollars(place.text, asset)
+        if read >= 10**MAX_AMOUNT_DIGITS:
+            raise ValueError(
+                f"must be under 10^{MAX_AMOUNT_DIGITS} atomic units, so that the sum of many payments stays exact"
+            )
     except (ValueError, ConfigurationError) as error:
         # The same price is read for every network: say the same thing once.
         if Problem(place.line, place.at, str(error)) not in findings.problems:

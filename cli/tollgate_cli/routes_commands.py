@@ -30,7 +30,7 @@ def check(path: Path, facts: StackFacts) -> Result:
         "notes": [note.to_json() for note in read.notes],
     }
     lines = [f"{path}: {count} {'route' if count == 1 else 'routes'}, no problems{against}"]
-    return Result(document, lines, warnings=[note.text(str(path)) for note in read.notes])
+    return Result(document, lines, warnings=[f"note: {note.text(str(path))}" for note in read.notes])
 
 
 def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *, dry_run: bool) -> Result:

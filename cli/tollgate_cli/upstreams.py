@@ -1,13 +1,15 @@
 """The ``upstream`` of a route: where a paid request goes, checked before anything is written.
 
-Addresses that a name resolves to are checked again by the proxy, on every connection (threat 87);
-here what can be seen from the text alone is refused early (threat 88).
+Addresses that a name resolves to are checked by the proxy, on every connection (threat 87); here what
+can be seen from the text alone is refused early, by the proxy's own functions, so that no route is
+taken which the proxy would then refuse to call (threat 88).
 """
 
-import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from tollgate.gateway.forwarding import destination, may_carry_secret
+from tollgate.gateway.public_address import is_address, is_odd_literal, is_public_address, is_public_name
 from tollgate.payment.routes import UpstreamTarget
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.problems import Findings, did_you_mean
@@ -19,15 +21,9 @@ _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SECRET = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,512}")
-_PRIVATE_SUFFIXES = ("localhost", "local", "internal", "lan", "home", "corp", "intranet")
-# Headers that belong to the connection, to x402 or to the proxy itself.
-_RESERVED_HEADERS = frozenset(
-    {
-        "connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer",
-        "transfer-encoding", "upgrade", "payment-signature", "payment-required", "payment-response",
-        "sign-in-with-x",
-    }
-)  # fmt: skip
+# Headers that the buyer or the proxy fills, beside those that the proxy never sends a secret in.
+_TAKEN_HEADERS = frozenset({"content-type", "sign-in-with-x"})
+_TAKEN_PREFIXES = ("proxy-", "x-forwarded-")
 
 
 def read_upstream(
@@ -47,6 +43,7 @@ def read_upstream(
 
 
 def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings) -> None:
+    before = len(findings.problems)
     parts = _split(url)
     if parts is None or parts.hostname is None or not _NETLOC.fullmatch(parts.netloc.rpartition("@")[2]):
         findings.add(node.line, node.at, "must be an absolute URL such as https://api.example.com/v1/{city}")
@@ -67,6 +64,16 @@ def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: Stac
         _check_segment(node, segment, params, findings)
     if "//" in parts.path:
         findings.add(node.line, node.at, "must not hold an empty segment (//)")
+    if params is not None and len(findings.problems) == before:
+        _check_destination(node, url, params, findings)
+
+
+def _check_destination(node: Node, url: str, params: tuple[str, ...], findings: Findings) -> None:
+    """The proxy's own reading of the URL has the last word."""
+    try:
+        destination(url, dict.fromkeys(params, "x"), "")
+    except ValueError as error:
+        findings.add(node.line, node.at, f"cannot be called: {error}")
 
 
 def _split(url: str) -> SplitResult | None:
@@ -91,21 +98,13 @@ def _check_segment(node: Node, segment: str, params: tuple[str, ...] | None, fin
 
 
 def _private_host(host: str) -> str | None:
-    """Why the host is private, ``None`` when it may be public, "" when it is no host at all."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        labels = host.rstrip(".").split(".")
-        if not all(_LABEL.fullmatch(label) for label in labels) or re.fullmatch(
-            r"[0-9]+|0[xX][0-9A-Fa-f]*", labels[-1]
-        ):
-            return ""
-        if len(labels) == 1 or labels[-1].lower() in _PRIVATE_SUFFIXES:
-            return f"goes to the private name {host}"
-        return None
-    if not address.is_global or address.is_multicast:
-        return f"goes to the private address {host}"
-    return None
+    """Why a lower-case host is private, ``None`` when it may be public, "" when it is no host at all."""
+    name = host.removesuffix(".")
+    if is_address(name):
+        return None if is_public_address(name) else f"goes to the private address {host}"
+    if is_odd_literal(name) or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        return ""
+    return None if is_public_name(name) else f"goes to the private name {host}"
 
 
 def _secret_header(node: Node | None, facts: StackFacts, findings: Findings) -> tuple[str, str] | None:
@@ -118,7 +117,7 @@ def _secret_header(node: Node | None, facts: StackFacts, findings: Findings) -> 
     where, lowered = fields["name"], name.lower()
     if _TOKEN.fullmatch(name) is None:
         findings.add(where.line, where.at, "must be a header name")
-    elif lowered in _RESERVED_HEADERS or lowered.startswith(("x-payment", "proxy-", "x-forwarded-")):
+    elif not may_carry_secret(name) or lowered in _TAKEN_HEADERS or lowered.startswith(_TAKEN_PREFIXES):
         findings.add(where.line, where.at, f"{name} belongs to the proxy: choose another header")
     where = fields["secret"]
     if _SECRET.fullmatch(secret) is None:

@@ -14,7 +14,8 @@ from tollgate.wiring.proxy import make_gateway
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
+# Only AWS calls: a patched http.client would put the RPC URL, which holds the key, into every trace.
+tracer = Tracer(patch_modules=("botocore",))
 _gateway: Gateway | None = None
 
 

@@ -11,7 +11,8 @@ from tollgate.wiring.reconcile import Reconciler
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
+# Only AWS calls: a patched http.client would put the RPC URL, which holds the key, into every trace.
+tracer = Tracer(patch_modules=("botocore",))
 _reconciler: Reconciler | None = None
 
 _RELAYERS_TIMEOUT_SECONDS = 12.0

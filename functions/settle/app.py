@@ -16,7 +16,8 @@ from tollgate.wiring.settle import Facilitator
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
+# Only AWS calls: a patched http.client would put the RPC URL, which holds the key, into every trace.
+tracer = Tracer(patch_modules=("botocore",))
 _facilitator: Facilitator | None = None
 
 

@@ -1,34 +1,25 @@
-"""The commands as an operator runs them, against CloudFormation and DynamoDB of the local AWS.
-
-The stack is one of tables and outputs only; its two functions are written here, because what they do
-is other tests' matter.
-"""
+"""The commands as an operator runs them, against CloudFormation and DynamoDB of the local AWS."""
 
 import json
 import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoRegionError
 
-from tests.support.aws import client
-from tollgate.ledger.dynamo import Put, Table, Value
+from tests.contract.cli.shell import NOW, OUTPUTS, PARAMETERS, RELAYER, SEPOLIA, Operator, create_stack
+from tollgate.ledger.dynamo import Put, Value
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.routes import NetworkStatus
-from tollgate.wire.primitives import Address, Bytes32, Network
-from tollgate_cli.aws import Aws
+from tollgate.wire.primitives import Address, Bytes32
+from tollgate_cli.aws import Aws, connect
 from tollgate_cli.main import main
 
-NOW = 1_800_000_000
-RELAYER = Address(b"\x0a" * 20)
-SEPOLIA = Network(84532)
+_ROOT = Path(__file__).parents[3]
 GOOD = """\
 version: 1
 routes:
@@ -38,107 +29,6 @@ routes:
     upstream:
       url: https://api.example.com/v1/{city}
 """
-_TABLE = {
-    "Type": "AWS::DynamoDB::Table",
-    "Properties": {
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    },
-}
-_OUTPUTS: dict[str, object] = {
-    "ApiUrl": "https://api.execute-api.example.com",
-    "RoutesTableName": {"Ref": "Routes"},
-    "PaymentsTableName": {"Ref": "Payments"},
-    "SettlementsTableName": {"Ref": "Settlements"},
-    "SettleFunctionName": "settle",
-    "ReconcileFunctionName": "reconcile",
-}
-_PARAMETERS = {
-    "Stage": "test",
-    "Network": "eip155:84532",
-    "Asset": "USDC",
-    "PayTo": "0x" + "5e" * 20,
-    "AllowPrivateUpstreams": "false",
-}
-
-
-class Functions:
-    """A Lambda client whose functions are Python functions; counts what was invoked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Callable[[Any], Any]] = {}
-        self.invoked: list[tuple[str, Any]] = []
-
-    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
-        """As the real one answers."""
-        event = json.loads(Payload)
-        self.invoked.append((FunctionName, event))
-        try:
-            answer = self.answers[FunctionName](event)
-        except ZeroDivisionError:
-            return {"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage":"https://rpc/KEY"}')}
-        return {"Payload": BytesIO(answer if isinstance(answer, bytes) else json.dumps(answer).encode())}
-
-
-class Operator:
-    """A stack, and somebody who types commands."""
-
-    def __init__(self, endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.functions = Functions()
-        cloudformation, dynamodb = client("cloudformation", endpoint), client("dynamodb", endpoint)
-        self.aws = Aws(cloudformation, dynamodb, self.functions)  # type: ignore[arg-type]
-        self.stack = f"cli-{secrets.token_hex(4)}"
-        self.file = tmp_path / "routes.yaml"
-        self._capsys = capsys
-        create_stack(cloudformation, self.stack, _PARAMETERS, _OUTPUTS)
-        outputs = cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["Outputs"]
-        names = {o["OutputKey"]: o["OutputValue"] for o in outputs}
-        self.routes = RoutesTable(dynamodb, names["RoutesTableName"])
-        self.payments = Table(dynamodb, names["PaymentsTableName"])
-        self.functions.answers["reconcile"] = lambda event: self.check_relayers(has_gas=True)
-
-    def check_relayers(self, *, has_gas: bool) -> None:
-        """What reconcile does to the status."""
-        self.routes.put_network_status(NetworkStatus(SEPOLIA, (RELAYER,), has_gas, NOW))
-
-    def run(self, *argv: str, code: int = 0) -> tuple[str, str]:
-        """Run a command against the stack; its standard output and error."""
-        return self.run_anywhere(*argv, "--stack", self.stack, code=code)
-
-    def run_anywhere(self, *argv: str, code: int = 0) -> tuple[str, str]:
-        """Run a command."""
-        assert main(argv, connect=lambda: self.aws, clock=lambda: NOW) == code
-        out, err = self._capsys.readouterr()
-        return out, err
-
-    def apply(self, text: str, *more: str, code: int = 0) -> tuple[str, str]:
-        """Apply a file with this text."""
-        self.file.write_text(text, encoding="utf-8")
-        return self.run("routes", "apply", str(self.file), *more, code=code)
-
-
-def create_stack(cloudformation: Any, name: str, parameters: Mapping[str, str], outputs: Mapping[str, object]) -> None:
-    """A stack with three tables."""
-    template = {
-        "Parameters": {key: {"Type": "String"} for key in parameters},
-        "Resources": {"Routes": _TABLE, "Payments": _TABLE, "Settlements": _TABLE},
-        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
-    }
-    cloudformation.create_stack(
-        StackName=name,
-        TemplateBody=json.dumps(template),
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-    )
-
-
-@pytest.fixture
-def operator(aws_endpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Operator:
-    """An operator with a fresh stack."""
-    return Operator(aws_endpoint, tmp_path, capsys)
 
 
 def test_a_first_apply_says_what_it_adds_and_the_table_has_it(operator: Operator) -> None:
@@ -392,8 +282,8 @@ def test_an_unknown_payment_is_exit_code_1(operator: Operator) -> None:
 def test_a_stack_that_is_not_tollgates_is_a_sentence(operator: Operator, missing: str) -> None:
     """Naming what it lacks."""
     name = f"other-{secrets.token_hex(4)}"
-    outputs = {k: v for k, v in _OUTPUTS.items() if k != missing}
-    parameters = {k: v for k, v in _PARAMETERS.items() if k != missing}
+    outputs = {k: v for k, v in OUTPUTS.items() if k != missing}
+    parameters = {k: v for k, v in PARAMETERS.items() if k != missing}
     create_stack(operator.aws.cloudformation, name, parameters, outputs)
     operator.file.write_text(GOOD, encoding="utf-8")
     _, err = operator.run_anywhere("routes", "apply", str(operator.file), "--stack", name, code=1)
@@ -411,8 +301,39 @@ def test_a_stack_that_is_not_there_and_an_aws_that_is_not_there_are_sentences(op
     assert main(["relayer", "--stack", "x", "--json"], connect=unreachable) == 1
 
 
+def test_the_region_is_read_as_the_aws_cli_reads_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AWS_REGION is enough, though boto3 does not read it; without any Region the sentence names it."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    assert main(["relayer", "--stack", "x"]) == 1
+    assert "set AWS_REGION" in capsys.readouterr().err
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert connect().dynamodb.meta.region_name == "eu-north-1"
+
+
+def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a shell expects: 130."""
+
+    def interrupted() -> Aws:
+        raise KeyboardInterrupt
+
+    assert main(["relayer", "--stack", "x"], connect=interrupted) == 130
+    assert capsys.readouterr().err == "stopped\n"
+
+
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["routes", "--help"], ["routes", "apply", "--help"], ["payment", "show", "--help"]]
+    "argv",
+    [
+        ["--help"],
+        ["routes", "--help"],
+        ["routes", "apply", "--help"],
+        ["payment", "--help"],
+        ["payment", "show", "--help"],
+        ["payment", "refunded", "--help"],
+    ],
 )
 def test_help_helps(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0 and a page that says how to go on."""
@@ -422,7 +343,9 @@ def test_help_helps(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None
     assert "--stack" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("argv", [[], ["routes"], ["relayer"], ["routes", "apply", "x.yaml"], ["refund"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["routes"], ["relayer"], ["routes", "apply", "x.yaml"], ["payment", "refunded", "x"]]
+)
 def test_wrong_usage_is_exit_code_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """As every command line does."""
     with pytest.raises(SystemExit) as ended:
@@ -431,10 +354,11 @@ def test_wrong_usage_is_exit_code_2(argv: list[str], capsys: pytest.CaptureFixtu
     assert "usage: tollgate" in capsys.readouterr().err
 
 
-def test_the_module_runs_as_a_command() -> None:
-    """``python -m tollgate_cli``, without any AWS, on the example in the repository."""
-    root = Path(__file__).parents[3]
-    environment = {"PYTHONPATH": f"{root / 'cli'}{os.pathsep}{root / 'layers' / 'tollgate'}"}
-    command = [sys.executable, "-m", "tollgate_cli", "routes", "check", "examples/routes.yaml", "--json"]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("start", [[sys.executable, "-m", "tollgate_cli"], [str(_ROOT / "bin" / "tollgate")]])
+def test_it_runs_as_a_command_from_anywhere(start: list[str], tmp_path: Path) -> None:
+    """``python -m tollgate_cli`` and ``bin/tollgate``, without any AWS, on the example in the repository."""
+    path = f"{_ROOT / 'cli'}{os.pathsep}{_ROOT / 'layers' / 'tollgate'}"
+    command = [*start, "routes", "check", str(_ROOT / "examples" / "routes.yaml"), "--json"]
+    environment = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["routes"] == 2

@@ -79,6 +79,12 @@ def test_the_shortest_route_takes_the_stacks_own_choices(tmp_path: Path) -> None
     assert route.source_address_resends is True
 
 
+def test_the_dearest_amount_that_sums_of_payments_leave_room_for(tmp_path: Path) -> None:
+    """DynamoDB adds in numbers of 38 digits; one atomic unit more is refused."""
+    route = one(tmp_path, GOOD.replace('"$0.01"', f'{{amount: "{"9" * 30}", asset: USDC}}'))
+    assert route.accepts[0].amount == 10**30 - 1
+
+
 def test_the_example_holds_everything_that_can_be_said(tmp_path: Path) -> None:
     """And it is served by the catalogue as it stands."""
     routes = read_routes_file(EXAMPLES / "routes.yaml", STACK).routes
@@ -133,6 +139,12 @@ def test_networks_are_names_or_caip2_ids_and_domains_are_pinned_per_network(tmp_
             ":6: routes[0].price.amount: must be text",
         ),
         ('price: "$0.01"', 'price: {amount: "0", asset: USDC}', ":5: routes[0].price.amount: must be over 0"),
+        (
+            'price: "$0.01"',
+            f'price: {{amount: "1{"0" * 30}", asset: USDC}}',
+            ":5: routes[0].price.amount: must be under 10^30 atomic units",
+        ),
+        ('price: "$0.01"', f"price: $1{'0' * 24}", ":5: routes[0].price: must be under 10^30 atomic units"),
         ('price: "$0.01"', 'price: {amount: "1"}', ":5: routes[0].price.asset: is missing"),
         (
             'price: "$0.01"',

@@ -1,0 +1,75 @@
+"""Which payments an operator means: by id, by identity, or by a transaction that paid or refunded them."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tollgate.errors import ConfigurationError
+from tollgate.ledger.dynamo import Item, Table
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.networks import NetworkInfo
+from tollgate_cli.aws import Aws
+from tollgate_cli.result import Progress
+from tollgate_cli.stack import Stack
+
+_DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_TRANSACTION = re.compile(r"0x[0-9a-fA-F]{64}")
+# Log rows are looked for under their key first: reading the whole table is the last resort.
+_LIKELY_LOG_INDEXES = 2000
+_BATCH = 100
+# Rows that name a transaction and have their payment's digest in their key.
+_OF_A_PAYMENT = frozenset({"PAY", "RCT", "LIA", "RVS"})
+
+
+def is_transaction(text: str) -> bool:
+    """Whether this is written as a transaction hash is."""
+    return _TRANSACTION.fullmatch(text) is not None
+
+
+def digest_of(id: str) -> str:
+    """The digest of an id or an identity. Raises ``ConfigurationError`` when it is neither."""
+    if _DIGEST.fullmatch(id):
+        return id.lower()
+    try:
+        return PaymentId.parse(id).digest
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{id} is not a payment: give its id (64 hex digits), network#asset#payer#nonce,"
+            " or a transaction (0x and 64 hex digits)"
+        ) from error
+
+
+def of_transaction(transaction: str, stack: Stack, table: Table, aws: Aws, progress: Progress) -> list[str]:
+    """Digests of what a transaction paid; one that no log row names is found by reading the table."""
+    transaction = transaction.lower()
+    found = {row["payment"] for info in stack.facts.networks for row in _log_rows(info, transaction, table)}
+    if not found:
+        progress("no settled payment has this transaction; reading the whole payments table")
+        found = _scan(transaction, stack, aws)
+    return sorted(found)
+
+
+def _log_rows(info: NetworkInfo, transaction: str, table: Table) -> list[Item]:
+    keys = [f"LOG#{info.network}#{transaction}#{index}" for index in range(_LIKELY_LOG_INDEXES)]
+    rows: list[Item] = []
+    for start in range(0, len(keys), _BATCH):
+        rows += table.get_many(keys[start : start + _BATCH]).values()
+    return rows
+
+
+def _scan(transaction: str, stack: Stack, aws: Aws) -> set[str]:
+    """Pending ones, reversed ones by the transaction that is gone, refunded ones by the refund's."""
+    pages = aws.dynamodb.get_paginator("scan").paginate(
+        TableName=stack.payments_table,
+        ConsistentRead=True,
+        FilterExpression="#transaction = :transaction OR refund_transaction = :transaction",
+        ProjectionExpression="pk",
+        ExpressionAttributeNames={"#transaction": "transaction"},
+        ExpressionAttributeValues={":transaction": {"S": transaction}},
+    )
+    return {digest for page in pages for raw in page["Items"] if (digest := _digest_in(raw))}
+
+
+def _digest_in(raw: Mapping[str, Any]) -> str:
+    prefix, _, rest = str(raw["pk"]["S"]).partition("#")
+    return rest.partition("#")[0] if prefix in _OF_A_PAYMENT else ""
