@@ -264,6 +264,24 @@ def test_unresolved_when_no_rpc_answers_after_the_deadline_and_back_when_it_does
     assert state_of(world, payment).state is State.UNPAID
 
 
+def test_a_settle_that_never_speaks_again_does_not_leave_a_payment_open_for_ever(world: World) -> None:
+    """Long after the deadline reconcile asks the chain itself: unused is UNPAID, used is booked."""
+    world.settler.down = True
+    unused, used = (world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER) for _ in range(2))
+    for payment in (unused, used):
+        assert world.request(payment=payment, seconds=7).status == 503
+    world.submit(used)
+    world.advance(500)
+    world.chain.mine(5)
+    world.reconcile(seconds=9)
+    assert state_of(world, unused).state is State.UNPAID
+    world.skew += 400
+    world.reconcile(seconds=9)
+    assert state_of(world, used).state is State.SETTLED
+    assert world.revenue() == (PRICE, 1)
+    assert world.request(payment=used).status == 409  # whose transaction it was is not known: a fresh signature
+
+
 def test_a116_only_three_copies_of_a_payment_are_held_waiting(world: World) -> None:
     """The fourth and all strangers get 503 at once."""
     world.chain.stop_mining()

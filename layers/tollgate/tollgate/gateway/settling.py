@@ -44,10 +44,8 @@ class Settling:
         while (left := until - self.clock()) >= _LEAST_ATTEMPT:
             outcome = self.settler.settle(payment.settle_request(), left)
             match outcome:
-                case Confirmed():
-                    return self._book(payment, outcome)
-                case Failed():
-                    return self._unpaid(payment, outcome)
+                case Confirmed() | Failed():
+                    return self.conclude(payment, outcome)
                 case Pending():
                     transaction = outcome.transaction or transaction
             if self.clock() + pause + _LEAST_ATTEMPT >= until:
@@ -55,6 +53,14 @@ class Settling:
             self.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
         return self._still_unknown(payment, transaction)
+
+    def conclude(self, payment: Payment, outcome: Confirmed | Failed) -> Payment:
+        """Book what is proven; returns the payment as it then stands."""
+        match outcome:
+            case Confirmed():
+                return self._book(payment, outcome)
+            case Failed():
+                return self._unpaid(payment, outcome)
 
     def _book(self, payment: Payment, outcome: Confirmed) -> Payment:
         now = int(self.clock())

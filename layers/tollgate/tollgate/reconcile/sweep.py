@@ -18,13 +18,16 @@ from tollgate.ledger.payments import PaymentsLedger
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.networks import Asset, network_info
 from tollgate.payment.record import Payment
+from tollgate.payment.settlement import Confirmed, Failed
 from tollgate.payment.states import State
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Bytes32, Network
+from tollgate.wire.reasons import Reason
 
 PAGE = 50
 RPC_TIMEOUT_SECONDS = 5.0
-SETTLE_SECONDS = 22.0
+# One payment must not take a whole pass: what is not settled by then comes again with back-off.
+SETTLE_SECONDS = 12.0
 LEASE_MARGIN_SECONDS = 5
 RESERVE_SECONDS = 5.0
 _LONGEST_BACKOFF = 900
@@ -123,27 +126,33 @@ class Sweep:
         if ended.state is not State.SETTLING:
             return
         if now > payment.claim.authorization.valid_before + UNRESOLVED_AFTER_SECONDS:
-            try:
-                self._chain(payment).find_use(
-                    _asset(payment),
-                    payment.claim.authorization,
-                    payment.claim.seen_block,
-                    RPC_TIMEOUT_SECONDS,
-                )
-            except ChainUnavailable:
-                self.payments.unresolved(ended, now + _LONGEST_BACKOFF)
-                self.journal.record(Event.PAYMENT_UNRESOLVED, payment=payment.id.digest)
-                return
-        self.payments.reschedule(ended, int(self.clock()) + _backoff(payment.attempts))
+            self._ask_the_chain(ended)
+        else:
+            self.payments.reschedule(ended, int(self.clock()) + _backoff(payment.attempts))
+
+    def _ask_the_chain(self, payment: Payment) -> None:
+        """Long after the deadline settle still cannot say: the chain can, whatever ails settle.
+
+        Without knowing whose transaction it was, the body needs the payer's fresh signature.
+        """
+        try:
+            use = self._use(payment)
+        except ChainUnavailable:
+            self.payments.unresolved(payment, int(self.clock()) + _LONGEST_BACKOFF)
+            self.journal.record(Event.PAYMENT_UNRESOLVED, payment=payment.id.digest)
+            return
+        if use.proof is not None:
+            self.settling.conclude(payment, Confirmed(use.proof, ours=False))
+        elif use.used:
+            self.settling.conclude(payment, Failed(Reason.AUTHORIZATION_CANCELLED))
+        elif use.finalised_past_deadline:
+            self.settling.conclude(payment, Failed(Reason.AUTHORIZATION_EXPIRED_UNUSED))
+        else:
+            self.payments.reschedule(payment, int(self.clock()) + _backoff(payment.attempts))
 
     def _try_again(self, payment: Payment, deadline: float) -> None:
         """UNRESOLVED goes back to SETTLING as soon as the chain can be asked again."""
-        self._chain(payment).find_use(
-            _asset(payment),
-            payment.claim.authorization,
-            payment.claim.seen_block,
-            RPC_TIMEOUT_SECONDS,
-        )
+        self._use(payment)
         self._settle(self.payments.reopen(payment, int(self.clock())), deadline)
 
     def _still_there(self, payment: Payment, deadline: float) -> None:
@@ -174,12 +183,7 @@ class Sweep:
 
     def _late_proof(self, payment: Payment) -> None:
         """A payment that we gave up and that somebody used all the same: owed back to the payer."""
-        use = self._chain(payment).find_use(
-            _asset(payment),
-            payment.claim.authorization,
-            payment.claim.seen_block,
-            RPC_TIMEOUT_SECONDS,
-        )
+        use = self._use(payment)
         now = int(self.clock())
         if use.proof is not None:
             self.books.paid_unserved(payment, use.proof, False, now)
@@ -192,6 +196,11 @@ class Sweep:
             self.payments.reschedule(payment, None)
         else:
             self.payments.reschedule(payment, now + 60)
+
+    def _use(self, payment: Payment) -> Use:
+        return self._chain(payment).find_use(
+            _asset(payment), payment.claim.authorization, payment.claim.seen_block, RPC_TIMEOUT_SECONDS
+        )
 
     def _chain(self, payment: Payment) -> SweepChain:
         chain = self.chains.get(payment.id.network)
