@@ -12,6 +12,7 @@ PY := $(RUN) $(VENV)/bin/python
 CODE := layers/tollgate/tollgate functions cli local tests
 TYPED := layers/tollgate/tollgate functions cli local
 TESTS ?= tests
+WORKERS ?= 2
 STACK ?= tollgate
 
 READY := $(VENV)/.ready
@@ -21,7 +22,7 @@ NODE := node_modules/.ready
 .PHONY: help setup demo serve test check lint format types imports template faults relayer lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (the other commands do it by themselves)
 
@@ -31,8 +32,8 @@ demo: setup ## show one paid call on a local AWS and a local chain, from the 402
 serve: setup ## keep the local stack up and print its URLs, a funded test key and lines to try
 	@$(PY) -m local.serve
 
-test: setup ## run all tests (TESTS=tests/unit for a part)
-	@$(PY) -m pytest $(TESTS)
+test: setup ## run all tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
+	@$(PY) -m pytest -n $(WORKERS) $(TESTS)
 
 check: lint types imports template test ## everything a change must pass
 

@@ -5,7 +5,9 @@ import json
 from typing import Any
 
 from eth_abi.abi import decode
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
 from x402 import x402ClientSync
 from x402.extensions.payment_identifier import append_payment_identifier_to_extensions
 from x402.http.utils import (
@@ -19,6 +21,12 @@ from x402.schemas import PaymentPayload, PaymentRequired
 _TRANSFER = [
     "address", "address", "uint256", "uint256", "uint256", "bytes32", "uint8", "bytes32", "bytes32",
 ]  # fmt: skip
+
+
+def demo_buyer() -> LocalAccount:
+    """A key that everybody knows, for `make serve`: never fund it on a real network."""
+    account: LocalAccount = Account.from_key(keccak(text="tollgate local buyer"))
+    return account
 
 
 def read_header(value: str) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from x402.http.clients.httpx import x402AsyncTransport
 from x402.mechanisms.evm import EthAccountSigner
 from x402.mechanisms.evm.exact import register_exact_evm_client
 
-from local.buyer import read_header
-from local.stack import demo_buyer
+from local.buyer import demo_buyer, read_header
 
 
 async def pay(url: str, key: str | None) -> int:

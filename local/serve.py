@@ -3,10 +3,11 @@
 import sys
 import threading
 
+from local.buyer import demo_buyer
 from local.paths import ROOT
 from local.processes import StartFailed
 from local.shutdown import end_on_signals
-from local.stack import LocalStack, demo_buyer
+from local.stack import LocalStack
 
 
 def announce(stack: LocalStack) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -63,6 +62,7 @@ class LocalStack:
         self, network: str = "base-sepolia", block_seconds: int = 0, front_port: int = 0, **parameters: str
     ) -> None:
         self._closing = contextlib.ExitStack()
+        self._running = False
         self._network = network
         self._block_seconds = block_seconds
         self._front_port = front_port
@@ -98,7 +98,10 @@ class LocalStack:
 
     def stop(self) -> None:
         """Harmless twice."""
-        self._closing.close()
+        if self._running:
+            self._running = False
+            with step("stopping the local stack"):
+                self._closing.close()
 
     @property
     def api_url(self) -> str:
@@ -198,6 +201,7 @@ class LocalStack:
     def _start_parts(self) -> None:
         logs = BUILD / "logs"
         logs.mkdir(parents=True, exist_ok=True)
+        self._running = True
         anvil = Anvil(self._network, logs, self._block_seconds)
         self.aws = MiniStack(logs)
         self._closing.callback(self.aws.stop)
@@ -245,9 +249,3 @@ class LocalStack:
         key = kms.get_public_key(KeyId=self.deployed.relayer_key)["PublicKey"]
         # The last 64 bytes of the DER are the point's coordinates.
         return str(to_checksum_address(keccak(key[-64:])[-20:]))
-
-
-def demo_buyer() -> LocalAccount:
-    """A key that everybody knows, for `make serve`: never fund it on a real network."""
-    account: LocalAccount = Account.from_key(keccak(text="tollgate local buyer"))
-    return account
