@@ -21,12 +21,8 @@ _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]*")
 _PARAM = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
 _AMBIGUOUS = re.compile(r"[/\\%?#;\x00-\x1f\x7f]")
 
-_FORWARDED = frozenset(
-    {
-        "accept", "accept-language", "content-type", "user-agent", "range", "if-none-match",
-        "if-modified-since", "x-request-id",
-    }
-)  # fmt: skip
+# Not Range, nor If-None-Match and its kin: what is paid for, and kept for a resend, is the whole answer (threat 34).
+_FORWARDED = frozenset({"accept", "accept-language", "content-type", "user-agent", "x-request-id"})
 # Custom headers travel, except those by which front doors speak to the servers behind them.
 _NOT_FORWARDED_PREFIXES = (
     "x-payment", "x-forwarded", "x-http-method", "x-method-override", "x-original-", "x-rewrite-", "x-amz",
