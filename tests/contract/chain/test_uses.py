@@ -118,8 +118,21 @@ def test_a52_a_cancelled_authorization_is_used_without_a_proof(onchain: OnChain)
     payer, a, _ = onchain.authorize()
     seen = onchain.head()
     _cancel(onchain, payer, a.nonce)
+    onchain.node.mine(onchain.info.confirmations)
     use = onchain.evm.find_use(onchain.asset, a, seen, 5)
     assert (use.used, use.proof) == (True, None)
+
+
+def test_a57_a_cancellation_proves_nothing_before_it_is_deep(onchain: OnChain) -> None:
+    """A reorganisation could take it back, and the payment be made after all."""
+    payer, a, _ = onchain.authorize()
+    seen = onchain.head()
+    _cancel(onchain, payer, a.nonce)
+    onchain.node.mine(onchain.info.confirmations - 1)
+    with pytest.raises(ChainUnavailable, match="deep"):
+        onchain.evm.find_use(onchain.asset, a, seen, 5)
+    onchain.node.mine()
+    assert onchain.evm.find_use(onchain.asset, a, seen, 5).used
 
 
 def test_a_nonce_spent_on_another_payment_is_used_without_our_proof(onchain: OnChain) -> None:
@@ -129,6 +142,7 @@ def test_a_nonce_spent_on_another_payment_is_used_without_our_proof(onchain: OnC
     other = replace(a, to=Address(b"\x09" * 20))
 
     onchain.pay(other, sign(payer, other))
+    onchain.node.mine(onchain.info.confirmations)
     use = onchain.evm.find_use(onchain.asset, a, seen, 5)
     assert (use.used, use.proof) == (True, None)
     mine = onchain.evm.find_use(onchain.asset, other, seen, 5)
@@ -254,7 +268,8 @@ def test_a_log_counts_although_the_flag_lags_behind(evm_of: EvmOf) -> None:
 def test_a55_a_use_seen_without_the_exact_transfer_is_no_payment(evm_of: EvmOf) -> None:
     """A fee on transfer, say: the seller got less than was asked."""
     short = {**MOVE, "data": "0x" + (A.value - 1).to_bytes(32, "big").hex()}
-    with rpc_node(replay(_methods(eth_getTransactionReceipt={**RECEIPT, "logs": [USE, short]}))) as node:
+    answers_ = _methods(eth_getTransactionReceipt={**RECEIPT, "logs": [USE, short]}, eth_getBlockByNumber=_block(20))
+    with rpc_node(replay(answers_)) as node:
         use = evm_of(node).find_use(USDC, A, 1, 5)
     assert (use.used, use.proof) == (True, None)
 

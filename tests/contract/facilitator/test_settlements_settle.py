@@ -145,6 +145,7 @@ def test_a52_a_cancelled_authorization_has_failed(new_world: NewWorld) -> None:
     payer = world.payer()
     request = world.request(payer)
     world.cancel(payer, request)
+    world.node.mine(world.node.info.confirmations)
     service = world.service()
     failed = Failed(Reason.AUTHORIZATION_CANCELLED)
     assert service.settle(request, world.deadline()) == failed
@@ -161,7 +162,9 @@ def test_a52_a_cancellation_after_our_look_has_failed(new_world: NewWorld) -> No
 
     def cancelled(raw: bytes, timeout: float) -> object:
         world.cancel(payer, request)
-        return broadcast(raw, timeout)
+        receipt = broadcast(raw, timeout)
+        world.node.mine(world.node.info.confirmations)
+        return receipt
 
     world.chain.broadcast = cancelled  # type: ignore[method-assign, assignment]
     assert world.service().settle(request, world.deadline()) == Failed(Reason.AUTHORIZATION_CANCELLED)

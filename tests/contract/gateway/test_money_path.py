@@ -3,25 +3,27 @@
 Each was made by a reviewer against the running parts; the ones that once worked say so.
 """
 
+import itertools
 import json
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from eth_account.signers.local import LocalAccount
 
 from local.chain import DEPLOYER, calldata
 from tests.support.buyer import decode, fresh_signature
 from tests.support.upstream import answers, slowly
 from tests.support.world import BASE_URL, ELSEWHERE, PRICE, World, body_of, receipt_of
 from tollgate.chain.evm import ChainCheck
-from tollgate.chain.rpc import RpcClient
-from tollgate.chain.evm import EvmChain
+from tollgate.edge.http_api import read_request
+from tollgate.errors import BadRequest
 from tollgate.payment.events import Event
 from tollgate.payment.record import Payment
-from tollgate.payment.settlement import Pending, SettleOutcome, SettleRequest
 from tollgate.payment.states import State
 from tollgate.wire.reasons import Reason
 
@@ -91,11 +93,24 @@ def test_a_released_payment_used_before_a_price_change_is_no_offer(world: World)
     assert no_offer(answer)
 
 
-def test_a_released_payment_that_was_cancelled_gets_an_offer(world: World) -> None:
-    """The control: a nonce used up without a transfer moved no money."""
+def test_a_released_payment_that_nobody_used_gets_an_offer(world: World) -> None:
+    """The control: no money moved."""
     world.upstream.behave(answers(500))
     payment = world.sign(world.buyer(), world.offer())
     assert world.request(payment=payment).status == 500
+    answer = world.request(payment=payment)
+    assert (answer.status, answer.header("payment-required") is None) == (402, False)
+
+
+def test_a_released_payment_that_was_cancelled_gets_an_offer(world: World) -> None:
+    """The control: its nonce is used up, but no money moved."""
+    world.upstream.behave(answers(500))
+    buyer = world.buyer()
+    payment = world.sign(buyer, world.offer())
+    assert world.request(payment=payment).status == 500
+    cancel(world, buyer, payment)
+    assert no_offer(world.request(payment=payment))  # a reorganisation could take the cancellation back
+    world.chain.mine(world.chain.info.confirmations)
     answer = world.request(payment=payment)
     assert (answer.status, answer.header("payment-required") is None) == (402, False)
 
@@ -120,6 +135,7 @@ def test_reversed_is_waited_for_without_an_offer(world: World) -> None:
     assert answer.status == 503
     assert no_offer(answer)
     assert b"sunny" not in answer.body
+    world.skew += 60
     world.reconcile()
     assert state_of(world, payment) is State.SETTLED
     assert world.revenue() == (PRICE, 1)
@@ -157,7 +173,7 @@ def test_a_settle_that_refuses_for_ever_does_not_keep_a_payment_open_for_ever(wo
 
 
 def test_a_used_payment_is_never_called_unpaid_while_settle_is_silent(world: World) -> None:
-    """The control: paid on chain, settle out of reach. It stays open until settle says whose it is."""
+    """The control: paid on chain, settle out of reach. The money is booked, and there is no offer."""
     payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
     world.settler.down = True
     assert world.request(payment=payment, seconds=7).status == 503
@@ -165,13 +181,9 @@ def test_a_used_payment_is_never_called_unpaid_while_settle_is_silent(world: Wor
     world.advance(500)
     world.chain.mine(7)
     world.reconcile(seconds=8)
-    assert state_of(world, payment) is State.SETTLING
-    assert no_offer(world.request(payment=payment, seconds=5))
-    world.settler.down = False
-    world.advance(1000)
-    world.reconcile()
     assert state_of(world, payment) is State.SETTLED
     assert world.revenue() == (PRICE, 1)
+    assert no_offer(world.request(payment=payment))
 
 
 def test_a_height_from_a_node_that_is_ahead_hides_no_use(world: World) -> None:
@@ -208,7 +220,8 @@ def test_an_item_that_cannot_be_read_does_not_stop_the_pass(world: World) -> Non
     world.settler.down = False
     spoil(world, payments[0])
     world.skew += 60
-    world.reconcile()
+    with pytest.raises(ValueError, match="FROM_THE_FUTURE"):
+        world.reconcile()
     assert [state_of(world, p) for p in payments[1:]] == [State.SETTLED, State.SETTLED]
     assert world.diary.count(Event.RECONCILE_ITEM_FAILED) == 1
 
@@ -239,6 +252,55 @@ def test_owner_resends_and_reconcile_together_settle_once(world: World) -> None:
     assert world.sent() == 1
     assert world.upstream.runs == 1
     assert world.revenue() == (PRICE, 1)
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_a_proxy_killed_around_any_of_its_writes_leaves_nothing_open(world: World, nth: int, applied: bool) -> None:
+    """Claim, hold, take over, book, note: the process is gone before or just after the n-th request to the table."""
+    payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
+    kill_at_call(world, nth, applied=applied)
+    with suppress(Killed):
+        assert world.request(payment=payment).status == 200
+    revive(world)
+    for _ in range(2):
+        world.skew += 40
+        world.reconcile()
+    answer = world.request(payment=payment)
+    paid = world.sent() == 1
+    assert world.upstream.runs <= 1
+    assert world.revenue() == ((PRICE, 1) if paid else (0, 0))
+    if paid:
+        assert (answer.status, answer.body) == (200, b"sunny")
+        assert state_of(world, payment) is State.SETTLED
+    else:
+        # By now the authorization has expired: released by reconcile, or never written.
+        assert answer.status == 402
+        found = world.payment(payment)
+        assert found is None or found.state is State.RELEASED
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_a_reconcile_killed_around_any_of_its_writes_leaves_nothing_open(world: World, nth: int, applied: bool) -> None:
+    """The next pass goes on from what stands there, and money is booked once."""
+    payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
+    world.settler.down = True
+    assert world.request(payment=payment, seconds=7).status == 503
+    world.settler.down = False
+    world.skew += 40
+    kill_at_call(world, nth, applied=applied)
+    with suppress(Killed):
+        world.reconcile()
+    revive(world)
+    for _ in range(2):
+        world.skew += 100
+        world.reconcile()
+    assert state_of(world, payment) is State.SETTLED
+    assert world.sent() == 1
+    assert world.revenue() == (PRICE, 1)
+    assert world.request(payment=payment).body == b"sunny"
+    assert world.upstream.runs == 1
 
 
 # ------------------------------------------------------------------ what a stranger learns
@@ -457,6 +519,51 @@ def test_a_bytes_only_answer_and_an_empty_one_are_kept_and_resent(world: World) 
             assert receipt_of(answer)["success"] is True
 
 
+def test_headers_that_the_front_door_would_refuse_are_not_charged(world: World) -> None:
+    """It worked once: charged, and then 10 kB of headers kept the answer from ever arriving."""
+    world.upstream.behave(answers(200, b"sunny", {f"X-Filler-{n}": "x" * 1000 for n in range(10)}))
+    payment = world.sign(world.buyer(), world.offer())
+    assert world.request(payment=payment).status == 502
+    assert state_of(world, payment) is State.RELEASED
+    assert world.sent() == 0
+
+
+def test_a_body_that_is_no_text_is_400() -> None:
+    """It worked once: a lone surrogate was an internal error."""
+    event = {
+        "requestContext": {"http": {"method": "POST", "sourceIp": "192.0.2.1"}},
+        "rawPath": "/ask",
+        "body": "\ud800",
+    }
+    with pytest.raises(BadRequest) as refused:
+        read_request(event)
+    assert refused.value.status == 400
+
+
+def test_the_last_second_of_a_lease_is_waited_for_and_not_stormed(world: World) -> None:
+    """It worked once: alive by one clock and dead by the other, and DynamoDB was asked without a pause."""
+    payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
+    world.settler.down = True
+    assert world.request(payment=payment, seconds=7).status == 503
+    world.settler.down = False
+    tried: list[bool] = []
+    good = world.payments.take_over
+
+    def counted(*args: Any) -> bool:
+        tried.append(good(*args))
+        return tried[-1]
+
+    world.payments.take_over = counted  # type: ignore[method-assign]
+    world.table._client.update_item(
+        TableName=world.table._name,
+        Key={"pk": {"S": f"PAY#{world.id_of(payment).digest}"}},
+        UpdateExpression="SET lease_until = :now",
+        ExpressionAttributeValues={":now": {"N": str(int(world.clock()) + 1)}},
+    )
+    assert world.request(payment=payment, seconds=12).body == b"sunny"
+    assert tried == [True]
+
+
 # ------------------------------------------------------------------ helpers
 
 
@@ -470,6 +577,30 @@ def known(world: World, payment: dict[str, Any]) -> Payment:
 def dearer(world: World) -> Any:
     """The route's terms at another price."""
     return replace(world.requirements, amount=PRICE * 2)
+
+
+def cancel(world: World, buyer: LocalAccount, payment: dict[str, Any]) -> None:
+    """The payer cancels the authorization."""
+    accepted = payment["accepted"]
+    nonce = bytes.fromhex(payment["payload"]["authorization"]["nonce"][2:])
+    signed = buyer.sign_typed_data(
+        {
+            "name": accepted["extra"]["name"],
+            "version": accepted["extra"]["version"],
+            "chainId": world.network.chain_id,
+            "verifyingContract": accepted["asset"],
+        },
+        {"CancelAuthorization": [{"name": "authorizer", "type": "address"}, {"name": "nonce", "type": "bytes32"}]},
+        {"authorizer": buyer.address, "nonce": nonce},
+    )
+    world.chain.send(
+        "cancelAuthorization(address,bytes32,uint8,bytes32,bytes32)",
+        buyer.address,
+        nonce,
+        signed.v,
+        signed.r.to_bytes(32, "big"),
+        signed.s.to_bytes(32, "big"),
+    )
 
 
 def submit_unmined(world: World, payment: dict[str, Any]) -> None:
@@ -491,15 +622,37 @@ def submit_unmined(world: World, payment: dict[str, Any]) -> None:
 def die_in_the_upstream(world: World, payment: dict[str, Any]) -> None:
     """The owner is killed while the upstream runs."""
 
-    class Killed(BaseException):
-        pass
-
     def die(*args: object, **kwargs: object) -> None:
         raise Killed
 
     world.gateway.paid_call.runner.parts.upstream.fetch = die  # type: ignore[method-assign]
     with pytest.raises(Killed):
         world.request(payment=payment, seconds=12)
+    world.gateway = world.make_gateway()
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def kill_at_call(world: World, nth: int, *, applied: bool) -> None:
+    """The n-th request to the payments table kills the process, before it is sent or once it is applied."""
+    good = world.table._call
+    calls = itertools.count(1)
+
+    def call(method: str, **request: Any) -> dict[str, Any]:
+        if next(calls) != nth:
+            return good(method, **request)
+        if applied:
+            good(method, **request)
+        raise Killed
+
+    world.table._call = call  # type: ignore[method-assign]
+
+
+def revive(world: World) -> None:
+    """A new process: nothing kills it any more."""
+    del world.table._call
     world.gateway = world.make_gateway()
 
 

@@ -11,8 +11,6 @@ from tollgate.wire.primitives import Address, Bytes32, parse_hex
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _MAX_DATA = 1024 * 1024
-_BUSY_CODES = frozenset({-32005, -32097, 429})
-_BUSY = ("rate limit", "too many requests", "limit exceeded", "capacity", "timed out", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,6 @@ class Receipt:
     logs: tuple[Log, ...]
 
 
-def is_busy(error: RpcError) -> bool:
-    """Whether an error is about the node's load (or a provider's quota), not about the question."""
-    text = error.message.lower()
-    return error.code in _BUSY_CODES or any(words in text for words in _BUSY)
-
-
 def odd(what: str, value: Any = None) -> ChainUnavailable:
     """The exception for an unusable result. The node's own text stays out of it."""
     if isinstance(value, RpcError):
@@ -55,6 +47,15 @@ def quantity(value: Any, what: str) -> int:
     if not isinstance(value, str) or _QUANTITY.fullmatch(value) is None:
         raise odd(what, value)
     return int(value, 16)
+
+
+def account_nonce(value: Any) -> int:
+    """A transaction count: an account's next nonce (below 2^64 - 1, EIP-2681)."""
+    what = "the transaction count"
+    count = quantity(value, what)
+    if count >= 2**64 - 1:
+        raise odd(what)
+    return count
 
 
 def word(value: Any, what: str) -> bytes:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tollgate.chain import answers
 from tollgate.chain.answers import Receipt
-from tollgate.chain.rpc import AnswerTimedOut, RpcClient, RpcError
+from tollgate.chain.rpc import AnswerTimedOut, RpcClient, RpcError, is_busy
 from tollgate.chain.transactions import transaction_hash
 from tollgate.errors import ChainUnavailable, UnknownOutcome
 
@@ -80,7 +80,7 @@ def refusal(error: RpcError) -> UnknownOutcome | None:
     for kind, words_of_kind in _REFUSED:
         if any(words in text for words in words_of_kind):
             return BroadcastRefused(kind, error.code)
-    if answers.is_busy(error):
+    if is_busy(error):
         return ChainUnavailable(f"the node is too busy to take the transaction (code {error.code})")
     return BroadcastRefused(BroadcastRefusedKind.OTHER, error.code)
 

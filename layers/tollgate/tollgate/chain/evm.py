@@ -12,7 +12,7 @@ from typing import Any
 from tollgate.chain import answers
 from tollgate.chain.answers import Head, Receipt
 from tollgate.chain.broadcast import Broadcaster, BroadcastRefused, BroadcastRefusedKind
-from tollgate.chain.rpc import Call, RpcClient, RpcError
+from tollgate.chain.rpc import Call, RpcClient, RpcError, is_busy
 from tollgate.chain.uses import Use, UseFinder, token_call
 from tollgate.errors import ChainUnavailable
 from tollgate.payment.networks import Asset, NetworkInfo
@@ -85,7 +85,7 @@ class EvmChain:
         check, (count, tip) = self._check(asset, a, signature, more, timeout)
         return Preparation(
             check=check,
-            chain_nonce=answers.quantity(count, "the transaction count"),
+            chain_nonce=answers.account_nonce(count),
             base_fee=check.head.base_fee,
             tip=DEFAULT_TIP if isinstance(tip, RpcError) else answers.quantity(tip, "the tip"),
         )
@@ -104,7 +104,7 @@ class EvmChain:
                 ("eth_getBlockByNumber", ["latest", False]),
             ]
             used, balance, simulation, latest, *rest = self._ask([*calls, *more], deadline - time.monotonic())
-            if self._pending and isinstance(used, RpcError) and not answers.is_busy(used):
+            if self._pending and isinstance(used, RpcError) and not is_busy(used):
                 # A view of a token does not revert: this node refuses the tag, now and later.
                 self._pending = False
                 continue
@@ -119,7 +119,7 @@ class EvmChain:
     def transaction_count(self, address: Address, timeout: float) -> int:
         """How many transactions of ``address`` are mined: its next nonce."""
         count = self._ask([("eth_getTransactionCount", [address.lower, "latest"])], timeout)[0]
-        return answers.quantity(count, "the transaction count")
+        return answers.account_nonce(count)
 
     def balances(self, addresses: Sequence[Address], timeout: float) -> list[int]:
         """Native balances in wei, in the order asked."""

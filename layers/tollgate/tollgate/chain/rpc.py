@@ -25,6 +25,8 @@ MAX_ANSWER = 2 * 1024 * 1024
 MAX_IDLE_SECONDS = 20.0
 CONNECT_SECONDS = 2.0
 _CHUNK = 65536
+_BUSY_CODES = frozenset({-32005, -32097, 429})
+_BUSY = ("rate limit", "too many requests", "limit exceeded", "capacity", "timed out", "timeout")
 
 Call = tuple[str, list[Any]]
 
@@ -36,6 +38,12 @@ class RpcError:
 
     code: int
     message: str = field(repr=False)
+
+
+def is_busy(error: RpcError) -> bool:
+    """Whether an error is about the node's load (or a provider's quota), not about the question."""
+    text = error.message.lower()
+    return error.code in _BUSY_CODES or any(words in text for words in _BUSY)
 
 
 class AnswerTimedOut(ChainUnavailable):
@@ -64,8 +72,10 @@ class RpcClient:
         """The results of ``calls`` in their order, from one POST; a failed call's is an ``RpcError``.
 
         ``timeout`` (seconds) covers everything; with several endpoints each gets an equal share of
-        what is left. ``fail_over`` tries the next endpoint when one has no usable answer. Raises
-        ``ChainUnavailable``; its subclass ``AnswerTimedOut`` when the last one tried kept silent.
+        what is left. ``fail_over`` tries the next endpoint when one has no usable answer, or is too busy for
+        some of the calls (providers say so with HTTP 200): such an answer is given only when no endpoint has
+        a better one. Raises ``ChainUnavailable``; its subclass ``AnswerTimedOut`` when the last one tried kept
+        silent.
         """
         deadline = self._monotonic() + timeout
         if self._monotonic() - self._last_use > MAX_IDLE_SECONDS:
@@ -73,16 +83,22 @@ class RpcClient:
         self._last_use = self._monotonic()
         count = len(self._urls) if fail_over else 1
         failure: ChainUnavailable = ChainUnavailable("no time left to ask the RPC endpoint")
+        busy: list[Any] | None = None
         for tried in range(count):
             left = deadline - self._monotonic()
             if left <= 0:
                 break
             index = (self._preferred + tried) % len(self._urls)
             answer = self._post(self._urls[index], calls, left / (count - tried))
-            if isinstance(answer, list):
+            if isinstance(answer, ChainUnavailable):
+                failure = answer
+            elif any(isinstance(result, RpcError) and is_busy(result) for result in answer):
+                busy = busy or answer
+            else:
                 self._preferred = index
                 return answer
-            failure = answer
+        if busy is not None:
+            return busy
         raise failure
 
     def _post(self, url: str, calls: Sequence[Call], timeout: float) -> list[Any] | ChainUnavailable:

@@ -54,7 +54,7 @@ class UseFinder:
 
         One batch in the usual case, two or three after a use, an expiry or a long outage. Raises
         ``ChainUnavailable`` when the answers do not fit together: a flag without its log (the node's
-        index lags), a log without its receipt.
+        index lags), a log without its receipt, an end without our Transfer that is not ``confirmations`` deep.
         """
         deadline = time.monotonic() + timeout
         state = eip3009.authorization_state_calldata(a.from_, a.nonce)
@@ -74,9 +74,13 @@ class UseFinder:
         else:
             logs = answers.logs(found)
         uses = [log for log in logs if eip3009.is_use(log, asset.address, a.from_, a.nonce)]
-        if uses:
-            return Use(True, self._proof(asset, a, uses[0], deadline), head, False)
-        if any(eip3009.is_cancellation(log, asset.address, a.from_, a.nonce) for log in logs):
+        if uses and (proof := self._proof(asset, a, uses[0], deadline)) is not None:
+            return Use(True, proof, head, False)
+        ends = uses or [log for log in logs if eip3009.is_cancellation(log, asset.address, a.from_, a.nonce)]
+        if ends:
+            # A proof that nobody will be paid must outlive a reorganisation: after one, the nonce is unused again.
+            if ends[0].block_number > head.number - self._info.confirmations:
+                raise ChainUnavailable("the nonce is used without our Transfer, but not deep enough to be proof")
             return Use(True, None, head, False)
         if used:
             raise ChainUnavailable("the nonce is used, but the node does not show the log yet")

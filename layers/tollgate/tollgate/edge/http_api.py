@@ -6,7 +6,6 @@ Source: AWS, "Working with AWS Lambda proxy integrations for HTTP APIs".
 """
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,11 +32,11 @@ def read_request(event: Mapping[str, Any]) -> Request:
 
 def _body(event: Mapping[str, Any]) -> bytes:
     body: str = event.get("body") or ""
-    if not event.get("isBase64Encoded", False):
-        return body.encode()
     try:
+        if not event.get("isBase64Encoded", False):
+            return body.encode()
         return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's, or that of a lone surrogate
         raise BadRequest(400, "body_not_base64", "The request body could not be decoded.") from error
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 TRANSFER_GAS = 160_000
 # A plain transfer of nothing to oneself.
 FILLER_GAS = 21_000
+# What is offered at least, whatever the node suggests: stored bytes are never replaced, so a tip of 0,
+# which geth's pool refuses, would block the relayer's queue for ever.
+LEAST_TIP = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

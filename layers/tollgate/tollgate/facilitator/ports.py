@@ -64,9 +64,16 @@ class SettlementLedger(Protocol):
         """Read one settlement, consistently."""
 
     def reserve(
-        self, request: SettleRequest, relayer: Address, chain_nonce: int, owner: str, lease_until: int
+        self,
+        request: SettleRequest,
+        relayer: Address,
+        chain_nonce: int,
+        owner: str,
+        lease_until: int,
+        *,
+        asked_twice: bool = False,
     ) -> Settlement:
-        """Reserve the relayer's next nonce. Raises ``KnownSettlement``, ``NonceTaken``."""
+        """Reserve the relayer's next nonce. Raises ``KnownSettlement``, ``NonceTaken``, ``FarAhead``."""
 
     def store_bytes(self, settlement: Settlement, raw: bytes, transaction: Bytes32, *, filler: bool) -> Settlement:
         """RESERVED → SIGNED; the first stored bytes win."""
@@ -83,7 +90,7 @@ class SettlementLedger(Protocol):
     def slots(self, network: Network, relayer: Address, nonces: range) -> list[OpenSlot]:
         """What stands at each of at most 100 nonces, in order."""
 
-    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32) -> bytes:
+    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32, *, orphan_of: str | None = None) -> bytes:
         """Store bytes for a nonce that nobody reserved; the first stored bytes win."""
 
 

@@ -44,6 +44,9 @@ class NonceQueue:
             for lower in self._ledger.slots(slot.network, slot.relayer, nonces):
                 if lower.slot.nonce in sent:
                     continue
+                if self._clock() >= until:
+                    # Signing takes its time too; the next payment goes on from here.
+                    return
                 raw = self._bytes(lower, market)
                 if raw is None:
                     waiting = True
@@ -57,7 +60,7 @@ class NonceQueue:
     def _bytes(self, lower: OpenSlot, market: Market) -> bytes | None:
         settlement = lower.settlement
         if settlement is None:
-            return lower.raw or self._signing.fill_hole(lower.slot, market)
+            return lower.raw or self._signing.fill_hole(lower, market)
         if settlement.raw is not None:
             return settlement.raw
         if settlement.alive(self._clock()):

@@ -20,7 +20,7 @@ from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.facilitator.verdicts import Verdicts, budget, same_business
 from tollgate.ledger.settlement_items import Settlement
-from tollgate.ledger.settlements import KnownSettlement, NonceTaken
+from tollgate.ledger.settlements import FarAhead, KnownSettlement, NonceTaken
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleOutcome, SettleRequest
 from tollgate.payment.states import SettlementState
@@ -159,9 +159,18 @@ class SettleService:
         relayer = self._relayers.pick(request.payment_id).address()
         owner = self._new_owner()
         lease_until = ceil(call.deadline) + LEASE_SLACK_SECONDS
+        chain_nonce, asked_twice = preparation.chain_nonce, False
         while True:
             try:
-                reserved = self._ledger.reserve(request, relayer, preparation.chain_nonce, owner, lease_until)
+                reserved = self._ledger.reserve(
+                    request, relayer, chain_nonce, owner, lease_until, asked_twice=asked_twice
+                )
+            except FarAhead:
+                # One wrong answer would move the counter for ever; too low a nonce harms one payment only.
+                left = budget(call.until, self._clock())
+                chain_nonce = min(chain_nonce, call.lane.chain.transaction_count(relayer, left))
+                asked_twice = True
+                continue
             except NonceTaken:
                 if self._clock() >= call.until:
                     raise
@@ -193,6 +202,7 @@ class SettleService:
         if slot is None or known.state in (SettlementState.CONFIRMED, SettlementState.FAILED):
             return known.outcome
         used = preparation.check.nonce_used
+        expired = preparation.check.head.timestamp >= request.authorization.valid_before
         chain_nonce = preparation.chain_nonce
         if slot.relayer != self._relayers.pick(request.payment_id).address():
             # The keys were changed since.
@@ -201,7 +211,6 @@ class SettleService:
         if known.state is SettlementState.RESERVED:
             if known.alive(self._clock()):
                 return Pending()
-            expired = preparation.check.head.timestamp >= request.authorization.valid_before
             signed = self._signing.sign(known, market, filler=used or expired)
             if signed is None:
                 return self._verdicts.judge(lane, request, known, call.until, expect_use=used)
@@ -210,7 +219,8 @@ class SettleService:
             known = signed
         if known.filler and chain_nonce <= slot.nonce:
             self._delivery.hand_over(lane, known, chain_nonce, market, call.until)
-        if known.filler or used or chain_nonce > slot.nonce:
+        if known.filler or used or expired or chain_nonce > slot.nonce:
+            # Expired too: bytes that never mine (no gas, fees above them) must not keep it open for ever.
             outcome = self._verdicts.judge(
                 lane,
                 request,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from tollgate.chain.evm import Head, Preparation
 from tollgate.chain.transactions import DynamicFeeTransaction, transaction_hash
 from tollgate.errors import LostRace
-from tollgate.facilitator.fees import FILLER_GAS, TRANSFER_GAS, Fees, choose_fees
+from tollgate.facilitator.fees import FILLER_GAS, LEAST_TIP, TRANSFER_GAS, Fees, choose_fees
 from tollgate.facilitator.ports import SettlementLedger, Signer
 from tollgate.facilitator.relayers import Relayers
-from tollgate.ledger.settlement_items import Settlement, Slot
+from tollgate.ledger.settlement_items import OpenSlot, Settlement, Slot
 from tollgate.payment.events import Event, Journal
 from tollgate.schemes.exact import eip3009
 
@@ -23,8 +23,9 @@ class Market:
     @classmethod
     def of(cls, preparation: Preparation, fee_cap: int) -> "Market":
         """Read off a preparation. ``fee_cap`` is wei per gas."""
-        fees = choose_fees(preparation.base_fee, preparation.tip, fee_cap)
-        return cls(preparation.check.head, fees)
+        fees = choose_fees(preparation.base_fee, max(preparation.tip, LEAST_TIP), fee_cap)
+        # The cap left no tip at all: geth's pool never takes such bytes, and their nonce could never mine.
+        return cls(preparation.check.head, fees if fees and fees.tip else None)
 
 
 class SlotSigner:
@@ -70,15 +71,17 @@ class SlotSigner:
         )
         return signed
 
-    def fill_hole(self, slot: Slot, market: Market) -> bytes | None:
-        """Bytes for a nonce below the queue's end that no settlement has: the counter was moved by hand,
-        or an RPC endpoint once claimed too high a nonce. ``None`` when it cannot be signed now."""
+    def fill_hole(self, hole: OpenSlot, market: Market) -> bytes | None:
+        """Bytes for a nonce below the queue's end that no settlement has: the counter was moved by hand, an
+        RPC endpoint once claimed too high a nonce, or a backup held half of a reservation. ``None`` when it
+        cannot be signed now."""
+        slot = hole.slot
         signer = self._relayers.find(slot.relayer)
         if signer is None or market.fees is None:
             return None
         raw = self._signed(self._filler(slot, market.fees), signer)
         try:
-            return self._ledger.fill_hole(slot, raw, transaction_hash(raw))
+            return self._ledger.fill_hole(slot, raw, transaction_hash(raw), orphan_of=hole.orphan_of)
         except LostRace:
             return None
 

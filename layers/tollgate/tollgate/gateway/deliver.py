@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tollgate.gateway.admission import Proof, admit
 from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.fresh_signature import MAX_AGE_SECONDS, how_to_sign
+from tollgate.gateway.offers import resource_url
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.ledger.resends import ADDRESS_RESENDS
 from tollgate.payment.events import Event
@@ -56,6 +57,7 @@ class Deliverer:
         return True
 
     def _refused(self, call: Call, payment: Payment) -> Outcome:
+        # Of the claim nothing but what the chain shows: what was bought is its buyer's business.
         return Outcome(
             Kind.ALREADY_USED,
             code="payment_already_used",
@@ -65,6 +67,6 @@ class Deliverer:
                 "transaction": str(payment.transaction),
                 "network": str(payment.id.network),
                 "payment": payment.id.digest,
-                "signIn": how_to_sign(payment.id, self.parts.domain, payment.claim.resource_url),
+                "signIn": how_to_sign(payment.id, self.parts.domain, resource_url(self.parts.base_url, call.match)),
             },
         )

@@ -8,7 +8,8 @@ payment copied from the chain (rule 3, threats 113 and 115), or ours, lost with 
 import math
 from dataclasses import dataclass
 
-from tollgate.errors import BadRequest, Refusal
+from tollgate.chain.uses import Use
+from tollgate.errors import BadRequest, ChainUnavailable, Refusal
 from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.offers import acceptable, extensions
 from tollgate.payment.networks import network_info
@@ -23,6 +24,9 @@ from tollgate.wire.payment_identifier import check_echo
 from tollgate.wire.reasons import Reason
 
 RPC_TIMEOUT_SECONDS = 5.0
+# One URL may be several nodes: the height may come from one that is ahead of the one that looked up the
+# nonce. A use between the two must not lie below what is searched later; a nonce has one use, so more is harmless.
+SEEN_BLOCK_MARGIN = 30
 # What settling needs after the upstream has answered: the authorization must outlive it (threat 44).
 SETTLE_SECONDS = 10
 
@@ -41,7 +45,7 @@ class Examiner:
     parts: Parts
 
     def examine(self, call: Call) -> int:
-        """Return the block height at which everything held.
+        """Return a block height from which on any use of the nonce is to be looked for.
 
         Raises ``Refusal`` (``NonceUsed`` among them) or ``ChainUnavailable``.
         """
@@ -65,7 +69,7 @@ class Examiner:
             raise Refusal(Reason.INSUFFICIENT_FUNDS, "The payer's balance is below the price.")
         if not check.would_succeed:
             raise Refusal(Reason.SIMULATION_FAILED, "The token would refuse this transfer at the moment.")
-        return check.head.number
+        return max(0, check.head.number - SEEN_BLOCK_MARGIN)
 
     def _check_resource(self, call: Call) -> None:
         url = call.payment.resource_url
@@ -75,6 +79,13 @@ class Examiner:
         path = url.removeprefix(base).partition("?")[0]
         if not url.startswith(base + "/") or not _names_route(call, path):
             raise Refusal(Reason.RESOURCE_MISMATCH, "The payment names another resource.")
+
+    def find_use(self, call: Call, from_block: int) -> Use:
+        """What became of the authorization since ``from_block``. Raises ``ChainUnavailable``."""
+        chain = self.parts.chains.get(call.id.network)
+        if chain is None:
+            raise ChainUnavailable("this stack does not speak to the payment's network")
+        return chain.find_use(call.asset, call.payment.payload.authorization, from_block, RPC_TIMEOUT_SECONDS)
 
     def used_by_us(self, call: Call) -> TransferProof | None:
         """The proof, if the used nonce was used by one of our own relayers; else ``None``.

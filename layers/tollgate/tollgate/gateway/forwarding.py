@@ -96,6 +96,11 @@ def is_field(name: str, value: str) -> bool:
     return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None
 
 
+def is_query(raw_query: str) -> bool:
+    """Whether a query string can be forwarded as it is: visible ASCII without a fragment."""
+    return _VISIBLE.fullmatch(raw_query) is not None and "#" not in raw_query
+
+
 def may_carry_secret(name: str) -> bool:
     """Whether the seller's secret may travel under this name: not the connection's, not x402's."""
     lowered = name.lower()
@@ -118,7 +123,7 @@ def destination(template: str, params: Mapping[str, str], raw_query: str) -> Des
     form = _IPV6 if ":" in host else _HOST_NAME
     if scheme not in _DEFAULT_PORTS or form.fullmatch(host) is None:
         raise ValueError("an upstream's URL is absolute, http or https, with a plain host")
-    if _VISIBLE.fullmatch(raw_query) is None or "#" in raw_query:
+    if not is_query(raw_query):
         raise ValueError("a query string is visible ASCII without a fragment")
     segments = parts.path.split("/")[1:] or [""]
     path = "".join("/" + _segment(segment, params) for segment in segments)

@@ -31,7 +31,7 @@ class KnownPayments:
 
     def serve(self, call: Call, payment: Payment) -> Outcome:
         """Answer by state; wait where waiting helps and this caller may have what comes."""
-        if payment.state is State.EXECUTING and not payment.alive(self.parts.clock()):
+        if payment.state is State.EXECUTING and not payment.alive(self.parts.now()):
             payment = self._release_dead(payment)
         if payment.state not in _WAITED_FOR:
             return self.outcome(call, payment, answer=None, owner=False)
@@ -51,7 +51,7 @@ class KnownPayments:
         """Until the outcome is known or this invocation's time is up; takes over from the dead."""
         self.parts.journal.record(Event.PAYMENT_WAITED, payment=payment.id.digest, state=payment.state.value)
         while payment.state in _WAITED_FOR and self.parts.clock() + _POLL_SECONDS < call.wait_until:
-            if not payment.alive(self.parts.clock()):
+            if not payment.alive(self.parts.now()):
                 if payment.state is State.EXECUTING:
                     return self._release_dead(payment)
                 if payment.state is State.SETTLING:

@@ -19,6 +19,7 @@ from tollgate.gateway.settling import Settling
 from tollgate.ledger.payments import IdentifierBound, KnownPayment
 from tollgate.payment.events import Event
 from tollgate.payment.record import Claim, Payment, StoredAnswer
+from tollgate.payment.settlement import TransferProof
 
 # A lease outlives its invocation by this much (rule 11).
 LEASE_MARGIN_SECONDS = 5
@@ -54,7 +55,7 @@ class PaidCall:
         try:
             seen_block = self.examiner.examine(call)
         except Refusal as refusal:
-            return self._look_up(call) or self._refuse(call, refusal)
+            return self._look_up(call, refusal) or self._refuse(call, refusal)
         except ChainUnavailable:
             return self._look_up(call) or self._chain_down(call)
         try:
@@ -66,12 +67,29 @@ class PaidCall:
         self.parts.journal.record(Event.PAYMENT_CLAIMED, payment=payment.id.digest, route=call.match.route.id)
         return self._execute(call, payment)
 
-    def _look_up(self, call: Call) -> Outcome | None:
+    def _look_up(self, call: Call, refusal: Refusal | None = None) -> Outcome | None:
         """One consistent read, made after the check: a known payment is never merely refused (rule 1)."""
         payment, bound_elsewhere = self.parts.payments.find(call.id, call.match.route.id, call.caller.identifier)
-        if payment is not None:
-            return self.known.serve(call, payment)
-        return _identifier_bound() if bound_elsewhere else None
+        if payment is None:
+            return _identifier_bound() if bound_elsewhere else None
+        outcome = self.known.serve(call, payment)
+        if outcome.offer is None or refusal is None:
+            return outcome
+        return self._used_after_all(call, payment, refusal) or outcome
+
+    def _used_after_all(self, call: Call, payment: Payment, refusal: Refusal) -> Outcome | None:
+        """A payment that we gave up is not paid for again while somebody else's use of it may stand (rule 5).
+
+        Reconcile books it as PAID_UNSERVED once that is final; until then the answer says the same.
+        """
+        seen_used = isinstance(refusal, NonceUsed)
+        try:
+            use = self.examiner.find_use(call, payment.claim.seen_block)
+        except ChainUnavailable:
+            return _use_unknown() if seen_used else None
+        if use.proof is not None:
+            return _paid_unserved(use.proof, "This payment was used although it was not served. Ask the seller.")
+        return None if use.used or not seen_used else _use_unknown()
 
     def _refuse(self, call: Call, refusal: Refusal) -> Outcome:
         if isinstance(refusal, NonceUsed):
@@ -85,12 +103,7 @@ class PaidCall:
                     payment=call.id.digest,
                     transaction=str(proof.transaction),
                 )
-                return Outcome(
-                    Kind.CLOSED,
-                    code="paid_unserved",
-                    sentence="This payment was settled, but no record of it is left. Ask the seller.",
-                    details={"state": "PAID_UNSERVED", "transaction": str(proof.transaction)},
-                )
+                return _paid_unserved(proof, "This payment was settled, but no record of it is left. Ask the seller.")
         self.parts.journal.record(
             Event.PAYMENT_REFUSED,
             payment=call.id.digest,
@@ -159,4 +172,21 @@ def _identifier_bound() -> Outcome:
         Kind.IDENTIFIER_BOUND,
         code="payment_identifier_bound",
         sentence="This payment-identifier belongs to another payment: send that one again, or use a new identifier.",
+    )
+
+
+def _paid_unserved(proof: TransferProof, sentence: str) -> Outcome:
+    return Outcome(
+        Kind.CLOSED,
+        code="paid_unserved",
+        sentence=sentence,
+        details={"state": "PAID_UNSERVED", "transaction": str(proof.transaction)},
+    )
+
+
+def _use_unknown() -> Outcome:
+    return Outcome(
+        Kind.CHAIN_DOWN,
+        code="chain_unavailable",
+        sentence="What became of this payment cannot be seen yet. Send the same payment again; do not sign a new one.",
     )

@@ -10,6 +10,8 @@ from tollgate.payment.record import StoredAnswer
 
 # Kept in the table in one item until answers move to S3; DynamoDB's own limit is 400 kB.
 MAX_ANSWER_BYTES = 64 * 1024
+# API Gateway's quota is 10,240 bytes of header values; the receipt and the front door's own need the rest.
+MAX_ANSWER_HEADER_BYTES = 8 * 1024
 
 
 class NotServed(Exception):
@@ -52,7 +54,7 @@ class UpstreamRunner:
             raise NotServed(_unusable(f"status_{answer.status}"))
         if answer.status >= 400:
             raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored))
-        if stored.size > MAX_ANSWER_BYTES:
+        if stored.size > MAX_ANSWER_BYTES or stored.size - len(stored.body) > MAX_ANSWER_HEADER_BYTES:
             raise NotServed(_unusable("answer_too_large"))
         return stored
 

@@ -6,6 +6,7 @@ from tollgate.errors import BadRequest, Refusal
 from tollgate.gateway.admission import Caller, hash_identifier
 from tollgate.gateway.call import Call, Parts, offer
 from tollgate.gateway.catalogue import Catalogue, Match, MethodNotAllowed
+from tollgate.gateway.forwarding import is_query
 from tollgate.gateway.fresh_signature import FreshSignature
 from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import acceptable
@@ -61,6 +62,8 @@ class Gateway:
         catalogue = self.catalogues.current()
         head = request.method == "HEAD"
         match = catalogue.match("GET" if head else request.method, request.raw_path)
+        if not is_query(request.raw_query):
+            raise BadRequest(400, "malformed_query", "The query must be visible ASCII: percent-encode the rest.")
         header = request.headers.get(PAYMENT_SIGNATURE)
         if header is None:
             outcome = offer(self.parts, catalogue, match)

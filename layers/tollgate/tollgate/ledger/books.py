@@ -53,10 +53,7 @@ class Books:
                 "due": recheck_at,
             },
         )
-        receipt = Put(
-            receipt_item(payment, proof, ours, now),
-            "attribute_not_exists(pk) OR attribute_exists(reversed_at)",
-        )
+        receipt = self._receipt(payment, proof, ours, now)
         try:
             self._table.transact([update, receipt, self._log_row(payment, proof), self._revenue(payment, 1)])
         except TransactionCancelled as lost:
@@ -103,7 +100,7 @@ class Books:
         self._transact(
             [
                 update,
-                Put(receipt_item(payment, proof, ours, now)),
+                self._receipt(payment, proof, ours, now),
                 self._log_row(payment, proof),
                 Put(liability),
             ]
@@ -163,6 +160,13 @@ class Books:
                     {":now": now, ":tx": str(transaction)},
                 ),
             ]
+        )
+
+    def _receipt(self, payment: Payment, proof: TransferProof, ours: bool, now: int) -> Put:
+        """One receipt; only that of a reversed settlement makes room for the next."""
+        return Put(
+            receipt_item(payment, proof, ours, now),
+            "attribute_not_exists(pk) OR attribute_exists(reversed_at)",
         )
 
     def _log_row(self, payment: Payment, proof: TransferProof) -> Put:

@@ -6,6 +6,7 @@ its owner token or its transaction, and counts as done (threat 41).
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from tollgate.errors import LostRace, TollgateError
 from tollgate.ledger.dynamo import (
@@ -296,11 +297,12 @@ class PaymentsLedger:
             return
 
     def due(self, now: int, limit: int) -> Sequence[str]:
-        """Keys of payments to look at, from every shard of the work list: a list, never truth."""
-        keys: list[str] = []
-        for shard in range(WORK_SHARDS):
-            keys += self._table.query_due(WORK_INDEX, f"w{shard}", now, limit)
-        return keys
+        """Keys of payments to look at, the oldest of every shard first: a list, never truth.
+
+        The shards take turns, so that a pass which never gets through one of them still serves the others.
+        """
+        shards = [self._table.query_due(WORK_INDEX, f"w{shard}", now, limit) for shard in range(WORK_SHARDS)]
+        return [key for turn in zip_longest(*shards) for key in turn if key is not None]
 
     def answer(self, id: PaymentId, now: int) -> StoredAnswer | None:
         """The kept answer, or ``None`` past retention, whatever TTL has deleted yet (rule 10)."""

@@ -74,11 +74,15 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class OpenSlot:
-    """What is known of a nonce: its settlement, or the bytes that filled a hole, or nothing."""
+    """What is known of a nonce: its settlement, or the bytes that filled a hole, or nothing.
+
+    ``orphan_of``: key of the settlement that it was reserved for, which the table does not hold.
+    """
 
     slot: Slot
     settlement: Settlement | None = None
     raw: bytes | None = field(default=None, repr=False)
+    orphan_of: str | None = None
 
 
 def terms_of(request: SettleRequest) -> str:

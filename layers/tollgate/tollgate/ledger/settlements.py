@@ -43,6 +43,8 @@ from tollgate.wire.primitives import Address, Bytes32, Network
 
 # A settlement that ended is kept for over a year; TTL only ever removes ended ones.
 RETENTION_SECONDS = 400 * 86_400
+# More nonces than one settle would fill, if the chain's count turned out wrong.
+FAR_AHEAD = 100
 
 
 class KnownSettlement(LostRace):
@@ -57,6 +59,11 @@ class NonceTaken(LostRace):
     """Another settlement reserved the nonce first; the next attempt goes by what stands there now."""
 
 
+class FarAhead(LostRace):
+    """The chain's count is so far above the counter that it is worth a second question: a counter never
+    goes back, and each nonce skipped by mistake has to be paid for."""
+
+
 class SettlementsLedger:
     """Conditional writes over the settlements table; remembers each relayer's next nonce between calls."""
 
@@ -64,6 +71,8 @@ class SettlementsLedger:
         self._table = table
         # What RLY held when last seen (None: no item). Only a guess: the condition decides.
         self._next: dict[str, int | None] = {}
+        # Where a nonce was taken although the counter had not come so far (a backup, a hand): go on above.
+        self._above: dict[str, int] = {}
 
     def get(self, payment: PaymentId) -> Settlement | None:
         """Read one settlement, consistently."""
@@ -71,18 +80,29 @@ class SettlementsLedger:
         return read_settlement(item) if item else None
 
     def reserve(
-        self, request: SettleRequest, relayer: Address, chain_nonce: int, owner: str, lease_until: int
+        self,
+        request: SettleRequest,
+        relayer: Address,
+        chain_nonce: int,
+        owner: str,
+        lease_until: int,
+        *,
+        asked_twice: bool = False,
     ) -> Settlement:
         """Put the settlement as RESERVED with the relayer's next nonce: max(stored, ``chain_nonce``).
 
         One request when this instance knows the counter. ``owner`` is this invocation's random token:
-        it recognises a write of ours whose answer was lost. Raises ``KnownSettlement``, ``NonceTaken``.
+        it recognises a write of ours whose answer was lost. Raises ``KnownSettlement``, ``NonceTaken``, and
+        ``FarAhead``, having written nothing, unless the chain was ``asked_twice``.
         """
         counter = relayer_key(request.network, relayer)
-        if counter not in self._next:
+        remembered = counter in self._next
+        if not remembered:
             self._remember(counter, self._table.get(counter))
         stored = self._next[counter]
-        slot = Slot(request.network, relayer, max(stored or 0, chain_nonce))
+        if chain_nonce > (stored or 0) + FAR_AHEAD and not asked_twice:
+            raise FarAhead("the chain's transaction count is far above the counter")
+        slot = Slot(request.network, relayer, max(stored or 0, chain_nonce, self._above.get(counter, 0)))
         settlement = Settlement(request, SettlementState.RESERVED, slot, owner, lease_until)
         try:
             self._table.transact(
@@ -115,6 +135,8 @@ class SettlementsLedger:
                 if standing.owner == owner:
                     return standing
                 raise KnownSettlement(standing) from lost
+            if 1 not in lost.failed and (not remembered or counter in self._above):
+                self._above[counter] = slot.nonce + 1
             raise NonceTaken(f"nonce {slot.nonce} is taken") from lost
         self._next[counter] = slot.nonce + 1
         return settlement
@@ -201,15 +223,24 @@ class SettlementsLedger:
         out = []
         for slot in slots:
             row = rows.get(slot.key, {})
-            item = found.get(row.get("payment", ""))
-            out.append(OpenSlot(slot, read_settlement(item) if item else None, row.get("raw")))
+            payment = row.get("payment")
+            item = found.get(payment) if payment else None
+            settlement = read_settlement(item) if item else None
+            if settlement is not None and settlement.slot != slot:
+                settlement = None
+            out.append(OpenSlot(slot, settlement, row.get("raw"), None if settlement else payment))
         return out
 
-    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32) -> bytes:
-        """Store the bytes that use up a nonce which nobody reserved. Returns the bytes that stand there:
-        the first stored win here too. Raises ``LostRace`` if a settlement has it after all."""
+    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32, *, orphan_of: str | None = None) -> bytes:
+        """Store the bytes that use up a nonce which nobody reserved, or which was reserved for a settlement
+        (``orphan_of``) that is not there: backups do not keep an item's neighbours in step. Returns the bytes
+        that stand there: the first stored win here too. Raises ``LostRace`` if a settlement has it after all."""
+        item: Item = {"pk": slot.key, "raw": raw, "tx_hash": str(transaction)}
         try:
-            self._table.write(Put({"pk": slot.key, "raw": raw, "tx_hash": str(transaction)}))
+            if orphan_of is None:
+                self._table.write(Put(item))
+            else:
+                self._table.write(Put(item, "payment = :orphan", {":orphan": orphan_of}))
         except ConditionFailed as lost:
             standing = (lost.item or {}).get("raw")
             if not isinstance(standing, bytes):

@@ -69,27 +69,30 @@ class Sweep:
         done = 0
         failed = 0
         oldest = 0
+        bug: Exception | None = None
         for pk in self.payments.due(int(self.clock()), PAGE):
             if self.clock() > deadline - RESERVE_SECONDS:
                 break
-            payment = self.payments.get_by_key(pk)
-            if payment is None:
-                continue
-            oldest = max(oldest, int(self.clock()) - payment.claim.claimed_at)
-            # Pushed back before it is looked at: an item that kills the pass cannot starve the others.
-            self.payments.reschedule(payment, int(self.clock()) + _backoff(payment.attempts))
             try:
+                payment = self.payments.get_by_key(pk)
+                if payment is None:
+                    continue
+                oldest = max(oldest, int(self.clock()) - payment.claim.claimed_at)
+                # Pushed back before it is looked at: an item that kills the pass cannot starve the others.
+                self.payments.reschedule(payment, int(self.clock()) + _backoff(payment.attempts))
                 self._visit(payment, deadline)
-            except TollgateError as error:
+            except Exception as error:
                 failed += 1
                 self.journal.record(
-                    Event.RECONCILE_ITEM_FAILED,
-                    payment=payment.id.digest,
-                    state=payment.state.value,
-                    why=type(error).__name__,
+                    Event.RECONCILE_ITEM_FAILED, payment=pk.removeprefix("PAY#"), why=type(error).__name__
                 )
+                if not isinstance(error, TollgateError):
+                    bug = error
             done += 1
         self.journal.record(Event.RECONCILE_DONE, visited=done, failed=failed, oldest_seconds=oldest)
+        if bug is not None:
+            # Loud, but not before the others were looked at.
+            raise bug
         return done
 
     def _visit(self, payment: Payment, deadline: float) -> None:
