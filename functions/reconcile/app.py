@@ -27,11 +27,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     if _reconciler is None:
         _reconciler = Reconciler(logger, metrics)
-    publish_relayers(
-        _reconciler.settler,
-        _reconciler.routes,
-        _reconciler.journal,
-        int(time.time()),
-        _RELAYERS_TIMEOUT_SECONDS,
-    )
-    return {"visited": _reconciler.sweep.run(deadline)}
+    try:
+        publish_relayers(
+            _reconciler.settler,
+            _reconciler.routes,
+            _reconciler.journal,
+            int(time.time()),
+            _RELAYERS_TIMEOUT_SECONDS,
+        )
+    finally:
+        # Whatever ails the status, payments are finished; the error stays loud.
+        visited = _reconciler.sweep.run(deadline)
+    return {"visited": visited}

@@ -86,8 +86,8 @@ SABOTAGES = (
     Sabotage(
         "a known payment is refused when the check fails",
         "gateway/paid_call.py",
-        "return self._look_up(call) or self._chain_down(call)",
-        "return self._chain_down(call)",
+        "return self._look_up(call) or self._chain_down(call, down)",
+        "return self._chain_down(call, down)",
         _UNKNOWN + "test_a_served_payment_is_served_again_while_the_rpc_is_down",
     ),
     Sabotage(

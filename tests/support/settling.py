@@ -18,7 +18,7 @@ from tollgate.chain.rpc import RpcClient
 from tollgate.chain.signer import KmsSigner, LocalSigner
 from tollgate.facilitator.ports import Lane, Signer
 from tollgate.facilitator.relayers import Relayers
-from tollgate.facilitator.settle import SettleService, lanes_of
+from tollgate.facilitator.settle import SettleService
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.payment.events import Event
@@ -151,7 +151,7 @@ class SettleWorld:
     ) -> SettleService:
         """A fresh process: nothing in memory, everything else as it stands."""
         return SettleService(
-            lanes_of([Lane(self.node.info, self.asset, chain or self.chain)]),
+            {self.node.info.network: Lane(self.node.info, self.asset, chain or self.chain)},
             Relayers(signers or [self.signer]),
             ledger or self.ledger(),
             self.journal,

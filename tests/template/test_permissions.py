@@ -42,8 +42,8 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "SettleRole": [
-        # Settlements are never deleted: what was signed stays on record until it expires.
-        *[(f"dynamodb:{action}", SETTLEMENTS) for action in (*READS, "PutItem", "UpdateItem")],
+        # It deletes only what it never signed: a stranger's settlement whose block is gone.
+        *[(f"dynamodb:{action}", SETTLEMENTS) for action in READS + WRITES],
         ("kms:GetPublicKey", RELAYER),
         ("kms:Sign", RELAYER),
         ("kms:GetPublicKey", MORE_RELAYERS),

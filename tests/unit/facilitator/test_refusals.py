@@ -7,10 +7,10 @@ from typing import Any, NoReturn
 import pytest
 
 from tollgate.chain.signer import LocalSigner
-from tollgate.errors import ConfigurationError, Refusal
+from tollgate.errors import Refusal
 from tollgate.facilitator.ports import Lane
 from tollgate.facilitator.relayers import Relayers
-from tollgate.facilitator.settle import SettleService, lanes_of
+from tollgate.facilitator.settle import SettleService
 from tollgate.payment.events import NullJournal
 from tollgate.payment.networks import network_info
 from tollgate.payment.settlement import SettleRequest
@@ -35,7 +35,7 @@ def service() -> SettleService:
     """A service whose every port is out of bounds."""
     nobody: Any = Untouchable()
     return SettleService(
-        lanes_of([Lane(INFO, ASSET, nobody)]),
+        {INFO.network: Lane(INFO, ASSET, nobody)},
         Relayers([nobody]),
         nobody,
         NullJournal(),
@@ -84,10 +84,3 @@ def test_a_valid_payment_gets_past_the_refusals(service: SettleService, request_
     """The control: the same service does reach for its ports when nothing is wrong."""
     with pytest.raises(AssertionError, match="was used"):
         service.settle(request_, 1_800_000_020)
-
-
-def test_a_network_configured_twice_is_a_configuration_error() -> None:
-    """Which of two lanes would count is not left to chance."""
-    lane: Any = Lane(INFO, ASSET, Untouchable())
-    with pytest.raises(ConfigurationError):
-        lanes_of([lane, lane])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from tollgate.chain.evm import Preparation
-from tollgate.errors import ChainUnavailable, ConfigurationError, LostRace, Refusal
+from tollgate.errors import ChainUnavailable, LostRace, Refusal
 from tollgate.facilitator.delivery import Delivery
 from tollgate.facilitator.ports import Clock, Lane, Lanes, SettlementLedger, Sleep
 from tollgate.facilitator.relayers import Relayers
@@ -25,7 +25,6 @@ from tollgate.payment.events import Event, Journal
 from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleOutcome, SettleRequest
 from tollgate.payment.states import SettlementState
 from tollgate.schemes.exact import eip3009
-from tollgate.wire.primitives import Network
 from tollgate.wire.reasons import Reason
 
 # What is kept back of the deadline for the last write and the answer.
@@ -247,11 +246,3 @@ class SettleService:
             case Pending():
                 transaction = str(outcome.transaction) if outcome.transaction else None
                 self._journal.record(Event.SETTLEMENT_PENDING, payment=payment, transaction=transaction)
-
-
-def lanes_of(lanes: list[Lane]) -> dict[Network, Lane]:
-    """Lanes by network. Raises ``ConfigurationError`` when a network stands twice."""
-    found = {lane.info.network: lane for lane in lanes}
-    if len(found) != len(lanes):
-        raise ConfigurationError("a network is configured twice")
-    return found

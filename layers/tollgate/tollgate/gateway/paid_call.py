@@ -56,8 +56,8 @@ class PaidCall:
             seen_block = self.examiner.examine(call)
         except Refusal as refusal:
             return self._look_up(call, refusal) or self._refuse(call, refusal)
-        except ChainUnavailable:
-            return self._look_up(call) or self._chain_down(call)
+        except ChainUnavailable as down:
+            return self._look_up(call) or self._chain_down(call, down)
         try:
             payment = self.parts.payments.claim(self._claim(call, seen_block))
         except KnownPayment as known:
@@ -95,8 +95,8 @@ class PaidCall:
         if isinstance(refusal, NonceUsed):
             try:
                 proof = self.examiner.used_by_us(call)
-            except ChainUnavailable:
-                return self._chain_down(call)
+            except ChainUnavailable as down:
+                return self._chain_down(call, down)
             if proof is not None:
                 self.parts.journal.record(
                     Event.PAYMENT_PAID_UNSERVED,
@@ -112,8 +112,8 @@ class PaidCall:
         )
         return offer(self.parts, call.catalogue, call.match, reason=refusal.reason, sentence=refusal.sentence)
 
-    def _chain_down(self, call: Call) -> Outcome:
-        self.parts.journal.record(Event.CHAIN_UNAVAILABLE, network=str(call.id.network))
+    def _chain_down(self, call: Call, down: ChainUnavailable) -> Outcome:
+        self.parts.journal.record(Event.CHAIN_UNAVAILABLE, network=str(call.id.network), why=str(down))
         return Outcome(
             Kind.CHAIN_DOWN,
             code="chain_unavailable",

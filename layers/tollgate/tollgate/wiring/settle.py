@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -12,14 +13,36 @@ from tollgate.chain.signer import KmsSigner
 from tollgate.edge.telemetry import PowertoolsJournal
 from tollgate.facilitator.ports import Lane
 from tollgate.facilitator.relayers import Relayers, relayer_status
-from tollgate.facilitator.settle import SettleService, lanes_of
+from tollgate.facilitator.settle import SettleService
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
-from tollgate.settings import read_settings, read_settle_settings
+from tollgate.settings import Settings, read_settings, read_settle_settings
+from tollgate.wire.primitives import Network
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
 
 _STATUS_TIMEOUT_SECONDS = 5.0
+
+
+class ConfiguredLanes(Mapping[Network, Lane]):
+    """The networks of this stack as lanes; their chains are looked up each time, so that new RPC URLs are seen."""
+
+    def __init__(self, settings: Settings, asset: str, chains: ConfiguredChains) -> None:
+        self._assets = {info.network: (info, info.asset(asset)) for info in settings.networks}
+        self._chains = chains
+
+    def __getitem__(self, network: Network) -> Lane:
+        info, asset = self._assets[network]
+        chain = self._chains.get(network)
+        if chain is None:
+            raise KeyError(network)
+        return Lane(info, asset, chain)
+
+    def __iter__(self) -> Iterator[Network]:
+        return iter(self._assets)
+
+    def __len__(self) -> int:
+        return len(self._assets)
 
 
 class Facilitator:
@@ -30,13 +53,7 @@ class Facilitator:
         own = read_settle_settings(os.environ)
         self._journal = PowertoolsJournal(logger, metrics)
         self._fee_cap = own.fee_cap
-        chains = ConfiguredChains(settings, SecretReader())
-        lanes = []
-        for info in settings.networks:
-            chain = chains.get(info.network)
-            if chain is not None:
-                lanes.append(Lane(info, info.asset(own.asset), chain))
-        self._lanes = lanes_of(lanes)
+        self._lanes = ConfiguredLanes(settings, own.asset, ConfiguredChains(settings, SecretReader()))
         kms = boto3.client("kms", config=AWS)
         self._relayers = Relayers([KmsSigner(kms, key) for key in own.relayer_keys])
         self._service = SettleService(

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.chain.evm import EvmChain
 from tollgate.chain.rpc import RpcClient
-from tollgate.errors import ConfigurationError
+from tollgate.errors import ChainUnavailable, ConfigurationError
 from tollgate.payment.networks import NetworkInfo
 from tollgate.settings import Settings
 from tollgate.wire.primitives import Network
@@ -40,10 +40,17 @@ class SecretReader:
         """The secret's string value. Raises ``ConfigurationError``."""
         held = self._held.get(name)
         now = time.monotonic()
-        if held is None or now - held[0] > self.KEEP_SECONDS:
-            held = (now, self._read(name))
-            self._held[name] = held
-        return held[1]
+        if held is not None and now - held[0] <= self.KEEP_SECONDS:
+            return held[1]
+        try:
+            value = self._read(name)
+        except ConfigurationError:
+            if held is None:
+                raise
+            # What worked until now is better than nothing; it is asked again next time.
+            return held[1]
+        self._held[name] = (now, value)
+        return value
 
     def _read(self, name: str) -> str:
         try:
@@ -54,22 +61,31 @@ class SecretReader:
 
 
 class ConfiguredChains:
-    """The networks of this stack; each RPC client is made when it is first needed."""
+    """The networks of this stack; an RPC client is made when it is first needed, and anew when its URLs change."""
 
     def __init__(self, settings: Settings, secret: SecretReader) -> None:
         self._infos: Mapping[Network, NetworkInfo] = {i.network: i for i in settings.networks}
         self._secret_name = settings.rpc_secret
         self._secret = secret
-        self._made: dict[Network, EvmChain] = {}
+        self._made: dict[Network, tuple[list[str], EvmChain]] = {}
 
     def get(self, network: Network) -> EvmChain | None:
-        """The chain of a network, or ``None`` when this stack does not speak to it."""
+        """The chain of a network, or ``None`` when this stack does not speak to it.
+
+        Raises ``ChainUnavailable`` when the secret with its URLs cannot be read.
+        """
         info = self._infos.get(network)
         if info is None:
             return None
-        if network not in self._made:
-            self._made[network] = EvmChain(RpcClient(self._urls(network)), info)
-        return self._made[network]
+        try:
+            urls = self._urls(network)
+            made = self._made.get(network)
+            if made is None or made[0] != urls:
+                made = (urls, EvmChain(RpcClient(urls), info))
+                self._made[network] = made
+        except ConfigurationError as error:
+            raise ChainUnavailable(str(error)) from error
+        return made[1]
 
     def _urls(self, network: Network) -> list[str]:
         try:
