@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tollgate.edge.answers import internal_error, render, render_bad_request
 from tollgate.edge.http_api import read_request, write_answer
+from tollgate.edge.paywall import wants_page
 from tollgate.errors import BadRequest
 from tollgate.gateway.serve import Gateway
 from tollgate.wiring.proxy import make_gateway
@@ -33,11 +34,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request. A bug is a logged 500 that says that nobody knows, never an offer."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     try:
-        outcome = _get_gateway().handle(read_request(event), deadline)
+        request = read_request(event)
+        outcome = _get_gateway().handle(request, deadline)
     except BadRequest as bad:
         return write_answer(render_bad_request(bad))
     except Exception:
         # The edge: loud in the log, and an answer that leaks nothing. The payment's item says what happened.
         logger.exception("proxy.bug")
         return write_answer(internal_error())
-    return write_answer(render(outcome))
+    return write_answer(render(outcome, page=wants_page(request.headers)))

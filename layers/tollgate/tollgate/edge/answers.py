@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tollgate.edge.paywall import CONTENT_SECURITY_POLICY, paywall
 from tollgate.errors import BadRequest
 from tollgate.gateway.messages import Answer
 from tollgate.gateway.outcomes import Kind, Outcome
@@ -51,8 +52,8 @@ _NO_STORE = ("cache-control", "private, no-store")
 _JSON = ("content-type", "application/json")
 
 
-def render(outcome: Outcome) -> Answer:
-    """Turn an outcome into the answer that leaves."""
+def render(outcome: Outcome, *, page: bool = False) -> Answer:
+    """Turn an outcome into the answer that leaves; ``page``: an offer is for a person in a browser."""
     row = ROWS[outcome.kind]
     out: list[tuple[str, str]] = [_NO_STORE]
     if row.retry_after:
@@ -67,6 +68,9 @@ def render(outcome: Outcome) -> Answer:
     if outcome.kind is Kind.PREFLIGHT:
         return Answer(row.status)
     status = row.status or outcome.status or 500
+    if page and row.offer and outcome.offer is not None:
+        html = (("content-type", "text/html; charset=utf-8"), ("content-security-policy", CONTENT_SECURITY_POLICY))
+        return Answer(status, (*out, *html), paywall(outcome.offer))
     body = json.dumps(_body(outcome), separators=(",", ":")).encode()
     if outcome.allow:
         out.append(("allow", outcome.allow))
