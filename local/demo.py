@@ -7,6 +7,7 @@ import time
 import httpx
 
 from local import buyer
+from local.build import ToolFailed
 from local.processes import StartFailed
 from local.shutdown import end_on_signals
 from local.stack import LocalStack
@@ -20,17 +21,18 @@ class DemoFailed(Exception):
 
 
 def title(text: str) -> None:
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}")
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}", flush=True)
 
 
 def show(name: str, value: object) -> None:
     print(f"  {name:<18}{value}", flush=True)
 
 
-def expect(fact: bool, sentence: str) -> None:
-    """Raises ``DemoFailed``."""
+def expect(fact: bool, sentence: str, answer: httpx.Response | None = None) -> None:
+    """Raises ``DemoFailed``, which says what came instead."""
     if not fact:
-        raise DemoFailed(f"this did not happen: {sentence}")
+        instead = "" if answer is None else f"\n  instead came      {answer.status_code} {answer.text[:500]}"
+        raise DemoFailed(f"this did not happen: {sentence}{instead}")
     print(f"  ok: {sentence}", flush=True)
 
 
@@ -64,7 +66,7 @@ class Demo:
     def ask(self) -> None:
         title(f"2. A buyer asks without paying: GET {_PATH}")
         answer = httpx.get(self.url, timeout=_PATIENCE)
-        expect(answer.status_code == 402, f"{answer.status_code} Payment Required")
+        expect(answer.status_code == 402 and "payment-required" in answer.headers, "402 Payment Required", answer)
         self.offered = answer.headers["payment-required"]
         self.offer = buyer.read_header(self.offered)["accepts"][0]
         for name in ("scheme", "network", "amount", "asset", "payTo", "maxTimeoutSeconds"):
@@ -85,7 +87,7 @@ class Demo:
         started = time.monotonic()
         answer = self._send(self.header)
         show("answered after", f"{time.monotonic() - started:.1f} s")
-        expect(answer.status_code == 200, f"{answer.status_code} OK")
+        expect(answer.status_code == 200 and "payment-response" in answer.headers, "200 OK", answer)
         self.body = answer.text
         show("body", self.body)
         settled = buyer.read_header(answer.headers["payment-response"])
@@ -110,14 +112,14 @@ class Demo:
     def send_again(self) -> None:
         title("6. The same payment sent again")
         answer = self._send(self.header)
-        expect(answer.status_code == 200 and answer.text == self.body, "200 with the stored answer")
+        expect(answer.status_code == 200 and answer.text == self.body, "200 with the stored answer", answer)
         self._expect_nothing_more()
 
     def copy_from_chain(self) -> None:
         title("7. A stranger at 127.0.0.2 rebuilds the payment from the mined transaction")
         mined = self.stack.chain.transaction(self.transaction)
         if mined is None:
-            raise DemoFailed("the transaction is on the chain")
+            raise DemoFailed("the transaction is not on the chain")
         copied = buyer.rebuild(self.offered, mined["input"])
         theirs, ours = (json.dumps(buyer.read_header(h)["payload"]).lower() for h in (copied, self.header))
         expect(json.loads(theirs) == json.loads(ours), "authorization and signature are the buyer's own")
@@ -129,7 +131,8 @@ class Demo:
     def forge(self) -> None:
         title("8. A forged payment: the same header with another nonce")
         answer = self._send(buyer.forge(self.header))
-        expect(answer.status_code == 402, f"{answer.status_code}: refused, with the offer")
+        offered = answer.status_code == 402 and "payment-required" in answer.headers
+        expect(offered, "402: refused, with the offer", answer)
         show("reason", buyer.read_header(answer.headers["payment-required"])["error"])
         self._expect_nothing_more()
 
@@ -151,7 +154,7 @@ def main() -> int:
     try:
         with LocalStack(block_seconds=1) as stack:
             Demo(stack).play()
-    except (DemoFailed, StartFailed) as failure:
+    except (DemoFailed, StartFailed, ToolFailed) as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

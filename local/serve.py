@@ -3,6 +3,7 @@
 import sys
 import threading
 
+from local.build import ToolFailed
 from local.buyer import demo_buyer
 from local.paths import ROOT
 from local.processes import StartFailed
@@ -29,9 +30,10 @@ The test key holds 1000 USDC, on this machine only. Try, from {ROOT}:
   PYTHONPATH=layers/tollgate:cli .venv/bin/python -m local.pay {url}
 
 The command line and any AWS tool reach this stack with
-  export AWS_ENDPOINT_URL={stack.aws.endpoint} AWS_REGION=us-east-1
+  export AWS_ENDPOINT_URL={stack.aws.endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   make relayer STACK={stack.name}
+  bin/tollgate payment show 0xTRANSACTION --stack {stack.name}
 
 Ctrl-C ends everything.""",
         flush=True,
@@ -47,7 +49,7 @@ def main() -> int:
             stack.chain.mint(demo_buyer().address, 1_000_000_000)
             announce(stack)
             threading.Event().wait()
-    except StartFailed as failure:
+    except (StartFailed, ToolFailed) as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
