@@ -27,10 +27,10 @@ help: ## list the commands
 setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (the other commands do it by themselves)
 
 demo: setup ## show one paid call on a local AWS and a local chain, from the 402 to the receipt
-	@$(PY) -m local.demo
+	@exec $(PY) -m local.demo
 
 serve: setup ## keep the local stack up and print its URLs, a funded test key and lines to try
-	@$(PY) -m local.serve
+	@exec $(PY) -m local.serve
 
 test: setup ## run all tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
 	@$(PY) -m pytest -n $(WORKERS) $(TESTS)

@@ -90,4 +90,8 @@ def main(arguments: list[str]) -> None:
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - `make PYTHON=python3.9` deserves a sentence
         sys.exit("Tollgate needs Python 3.11 or newer; this is " + sys.version.split()[0])
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        say("stopped; the next make starts it anew\n")
+        sys.exit(130)

@@ -30,4 +30,7 @@ async def pay(url: str, key: str | None) -> int:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m local.pay <url>    (TOLLGATE_BUYER_KEY pays with another key)")
-    sys.exit(asyncio.run(pay(sys.argv[1], os.environ.get("TOLLGATE_BUYER_KEY"))))
+    try:
+        sys.exit(asyncio.run(pay(sys.argv[1], os.environ.get("TOLLGATE_BUYER_KEY"))))
+    except httpx.HTTPError as error:
+        sys.exit(f"no answer from {sys.argv[1]}: {type(error).__name__}. Is `make serve` running?")

@@ -26,17 +26,21 @@ def relayer(stack_name: str, aws: Aws, progress: Progress) -> Result:
         name = _name(item["network"])
         for one in item["relayers"]:
             lines.append(f"{name:<14} {one['address']}  {_coins(one['balanceWei'])}")
-        if not item["hasGas"]:
+        if item["hasGas"] is None:
+            warnings.append(f"{name}: its RPC endpoint does not answer, so the balances are not known")
+        elif not item["hasGas"]:
             addresses = " or ".join(one["address"] for one in item["relayers"])
             warnings.append(f"{name} is left out of the offers: send gas to its relayer {addresses}")
-    return Result({"stack": stack.name, "networks": networks, "warnings": warnings}, lines, warnings)
+    unknown = any(item["hasGas"] is None for item in networks)
+    document = {"stack": stack.name, "networks": networks, "warnings": warnings}
+    return Result(document, lines, warnings, code=1 if unknown else 0)
 
 
 def _network(item: Any) -> dict[str, Any]:
     """Only what is expected, so that nothing else a function answers is ever printed."""
     relayers = [{"address": str(one["address"]), "balanceWei": _wei(one["balanceWei"])} for one in item["relayers"]]
-    if not isinstance(item["hasGas"], bool):
-        raise ValueError("hasGas must be a boolean")
+    if item["hasGas"] is not None and not isinstance(item["hasGas"], bool):
+        raise ValueError("hasGas must be a boolean or null")
     network = str(Network.parse(item["network"]))
     return {"network": network, "relayers": relayers, "hasGas": item["hasGas"]}
 

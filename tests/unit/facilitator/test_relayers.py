@@ -85,7 +85,9 @@ def test_a69_a_network_has_gas_when_every_relayer_can_pay_a_transfer_at_the_cap(
     ]
 
 
-def test_a_network_without_an_rpc_is_left_out_and_does_not_hide_the_others() -> None:
-    """Nothing is known of it: neither gas nor the lack of it."""
+def test_a_network_without_an_rpc_is_unknown_and_does_not_hide_the_others() -> None:
+    """Neither gas nor the lack of it; the address is known all the same."""
     found = status(lanes(chain84532=None, chain31337=[ENOUGH]), count=1)
-    assert [n["network"] for n in found["networks"]] == ["eip155:31337"]
+    gas = {n["network"]: (n["hasGas"], n["relayers"][0]["balanceWei"]) for n in found["networks"]}
+    assert gas == {"eip155:84532": (None, None), "eip155:31337": (True, str(ENOUGH))}
+    assert found["networks"][0]["relayers"][0]["address"] == str(SIGNERS[0].address())

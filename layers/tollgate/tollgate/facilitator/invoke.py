@@ -41,35 +41,36 @@ class FunctionSettler:
 
     def settle(self, request: SettleRequest, timeout: float) -> SettleOutcome:
         """Ask for settlement. ``timeout`` in seconds; a lost answer is ``Pending``."""
-        answer = self._invoke({"op": "settle", "request": request.to_json()}, timeout)
+        payment = request.payment_id.digest
+        answer = self._invoke({"op": "settle", "request": request.to_json()}, timeout, payment)
         if answer is None:
             return Pending()
         try:
             return outcome_from_json(answer)
         except (KeyError, TypeError, ValueError):
-            self._lost("answer not understood")
+            self._lost("answer not understood", payment)
             return Pending()
 
     def relayers(self, timeout: float) -> dict[str, Any] | None:
         """The relayers' addresses and gas balances per network; ``None`` when settle cannot say."""
-        return self._invoke({"op": "relayers"}, timeout)
+        return self._invoke({"op": "relayers"}, timeout, None)
 
-    def _invoke(self, event: dict[str, Any], timeout: float) -> dict[str, Any] | None:
+    def _invoke(self, event: dict[str, Any], timeout: float, payment: str | None) -> dict[str, Any] | None:
         try:
             response = self._client(timeout).invoke(
                 FunctionName=self._function_name, Payload=json.dumps(event).encode()
             )
             payload = response["Payload"].read()
         except (ClientError, BotoCoreError) as error:
-            self._lost(type(error).__name__)
+            self._lost(type(error).__name__, payment)
             return None
         if response.get("FunctionError"):
-            self._lost("function error")
+            self._lost("function error", payment)
             return None
         try:
             answer = json.loads(payload)
         except ValueError:
-            self._lost("answer not JSON")
+            self._lost("answer not JSON", payment)
             return None
         return answer if isinstance(answer, dict) else None
 
@@ -79,5 +80,7 @@ class FunctionSettler:
             self._clients[seconds] = self._make_client(seconds)
         return self._clients[seconds]
 
-    def _lost(self, why: str) -> None:
-        self._journal.record(Event.SETTLEMENT_PENDING, why=why)
+    def _lost(self, why: str, payment: str | None) -> None:
+        """The callee's answer did not come: its payment is pending, or its relayers' status is not known."""
+        event = Event.RELAYER_STATUS if payment is None else Event.SETTLEMENT_PENDING
+        self._journal.record(event, payment=payment, why=why)

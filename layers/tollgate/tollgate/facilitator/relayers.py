@@ -39,16 +39,18 @@ def relayer_status(lanes: Lanes, relayers: Relayers, fee_cap: int, journal: Jour
     """Gas balances by network, as JSON; wei as decimal strings.
 
     ``hasGas``: every relayer can pay one transfer at the fee cap. With several, each payment has its
-    own, so one empty account is enough to strand payments. A network whose RPC gives no answer is
-    left out: nothing is known of its relayers. ``timeout`` is seconds for each network.
+    own, so one empty account is enough to strand payments. It and the balances are null for a network
+    whose RPC gives no answer: nothing is known of it. ``timeout`` is seconds for each network.
     """
     networks: list[dict[str, Any]] = []
     addresses = relayers.addresses()
-    for network, lane in lanes.items():
+    for network in lanes:
         try:
-            balances = lane.chain.balances(addresses, timeout)
-        except ChainUnavailable:
-            journal.record(Event.CHAIN_UNAVAILABLE, network=str(network))
+            balances = lanes[network].chain.balances(addresses, timeout)
+        except ChainUnavailable as down:
+            journal.record(Event.CHAIN_UNAVAILABLE, network=str(network), why=str(down))
+            unknown = [{"address": str(address), "balanceWei": None} for address in addresses]
+            networks.append({"network": str(network), "relayers": unknown, "hasGas": None})
             continue
         has_gas = all(balance >= TRANSFER_GAS * fee_cap for balance in balances)
         journal.record(

@@ -89,12 +89,12 @@ class SettleService:
         return outcome
 
     def _checked(self, request: SettleRequest, deadline: float) -> SettleOutcome:
-        lane = self._lane(request)
-        eip3009.check_signature(lane.asset, request.network, request.authorization, request.signature)
         try:
+            lane = self._lane(request)
+            eip3009.check_signature(lane.asset, request.network, request.authorization, request.signature)
             return self._settle(_Call(request, lane, deadline, deadline - MARGIN_SECONDS))
-        except ChainUnavailable:
-            self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network))
+        except ChainUnavailable as down:
+            self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network), why=str(down))
         except LostRace:
             # Somebody else moved it on: what the ledger holds now is the answer.
             pass
@@ -149,6 +149,8 @@ class SettleService:
         a = call.request.authorization
         used = preparation.check.nonce_used
         if not used and preparation.check.head.timestamp < a.valid_before:
+            why = "the transfer would fail" if not preparation.check.would_succeed else "fees are above the cap"
+            self._journal.record(Event.SETTLEMENT_PENDING, payment=call.request.payment_id.digest, why=why)
             return Pending()
         return self._verdicts.judge(call.lane, call.request, None, call.until, expect_use=used)
 

@@ -89,8 +89,8 @@ class Verdicts:
         try:
             left = budget(until, self._clock())
             return lane.chain.find_use(lane.asset, request.authorization, seen_block, left)
-        except ChainUnavailable:
-            self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network))
+        except ChainUnavailable as down:
+            self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network), why=str(down))
             return None
 
     def _store(self, request: SettleRequest, known: Settlement | None, outcome: Confirmed | Failed) -> SettleOutcome:

@@ -147,7 +147,13 @@ class PaidCall:
                 self.parts.payments.release(payment, self.parts.now(), debt=None)
             except LostRace:
                 return self._moved_on(call, payment)
-            self.parts.journal.record(Event.UPSTREAM_FAILED, payment=payment.id.digest, why=failed.outcome.kind.value)
+            self.parts.journal.record(
+                Event.UPSTREAM_FAILED,
+                payment=payment.id.digest,
+                route=call.match.route.id,
+                kind=failed.outcome.kind.value,
+                why=failed.why,
+            )
             return failed.outcome
         try:
             held = self.parts.payments.hold(payment, answer, self.parts.now())

@@ -15,11 +15,12 @@ MAX_ANSWER_HEADER_BYTES = 8 * 1024
 
 
 class NotServed(Exception):
-    """The upstream gave nothing that may be charged; ``outcome`` is what the buyer gets."""
+    """The upstream gave nothing that may be charged; ``outcome`` is what the buyer gets, ``why`` is for the log."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.kind.value)
+    def __init__(self, outcome: Outcome, why: str) -> None:
+        super().__init__(why)
         self.outcome = outcome
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class UpstreamRunner:
         request = call.request
         timeout = min(target.timeout_seconds, until - self.parts.clock())
         if timeout <= 0:
-            raise NotServed(_timeout())
+            raise NotServed(_timeout(), "no time left")
         try:
             answer = self.parts.upstream.fetch(
                 target,
@@ -46,16 +47,16 @@ class UpstreamRunner:
                 timeout,
             )
         except UpstreamFailed as failed:
-            raise NotServed(
-                _timeout() if failed.kind is FailureKind.TIMEOUT else _unusable(failed.kind.value)
-            ) from failed
+            kind = failed.kind
+            outcome = _timeout() if kind is FailureKind.TIMEOUT else _unusable(kind.value)
+            raise NotServed(outcome, kind.value) from failed
         stored = StoredAnswer(answer.status, response_headers(answer.headers), answer.body)
         if answer.status == 402 or 300 <= answer.status < 400 or answer.status < 200:
-            raise NotServed(_unusable(f"status_{answer.status}"))
+            raise NotServed(_unusable(f"status_{answer.status}"), f"status_{answer.status}")
         if answer.status >= 400:
-            raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored))
+            raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored), f"status_{answer.status}")
         if stored.size > MAX_ANSWER_BYTES or stored.size - len(stored.body) > MAX_ANSWER_HEADER_BYTES:
-            raise NotServed(_unusable("answer_too_large"))
+            raise NotServed(_unusable("answer_too_large"), "answer_too_large")
         return stored
 
 

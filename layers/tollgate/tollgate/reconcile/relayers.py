@@ -28,6 +28,9 @@ def publish_relayers(source: RelayerSource, sink: StatusSink, journal: Journal, 
     if answer is None:
         return
     for network in answer["networks"]:
+        if network["hasGas"] is None:
+            # Its RPC gave no answer: what was known last stays.
+            continue
         relayers = network["relayers"]
         sink.put_network_status(
             NetworkStatus(
