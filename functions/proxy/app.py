@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tollgate.edge.answers import internal_error, render, render_bad_request
@@ -39,7 +40,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except BadRequest as bad:
         return write_answer(render_bad_request(bad))
     except Exception:
-        # The edge: loud in the log, and an answer that leaks nothing. The payment's item says what happened.
+        # The edge: loud in log and metrics, an answer that leaks nothing; the payment's item says what happened.
         logger.exception("proxy.bug")
+        metrics.add_metric(name="proxy.bug", unit=MetricUnit.Count, value=1)
         return write_answer(internal_error())
     return write_answer(render(outcome, page=wants_page(request.headers)))

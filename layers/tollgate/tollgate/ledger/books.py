@@ -43,15 +43,7 @@ class Books:
             State.SETTLING,
             State.SETTLED,
             fence=payment.fence,
-            set_={
-                "transaction": str(proof.transaction),
-                "log_index": proof.log_index,
-                "block_number": proof.block_number,
-                "block_hash": str(proof.block_hash),
-                "ours": ours,
-                "settled_at": now,
-                "due": recheck_at,
-            },
+            set_={**_settled(proof, ours, now), "due": recheck_at},
         )
         receipt = self._receipt(payment, proof, ours, now)
         try:
@@ -82,14 +74,7 @@ class Books:
             payment.state,
             State.PAID_UNSERVED,
             fence=payment.fence,
-            set_={
-                "transaction": str(proof.transaction),
-                "log_index": proof.log_index,
-                "block_number": proof.block_number,
-                "block_hash": str(proof.block_hash),
-                "ours": ours,
-                "settled_at": now,
-            },
+            set_=_settled(proof, ours, now),
             remove=("work", "due"),
         )
         liability: dict[str, Value | None] = {
@@ -190,3 +175,15 @@ class Books:
             self._table.transact(writes)
         except TransactionCancelled as lost:
             raise LostRace("the payment moved on") from lost
+
+
+def _settled(proof: TransferProof, ours: bool, now: int) -> dict[str, Value]:
+    """What a payment's item says of the transfer that paid it."""
+    return {
+        "transaction": str(proof.transaction),
+        "log_index": proof.log_index,
+        "block_number": proof.block_number,
+        "block_hash": str(proof.block_hash),
+        "ours": ours,
+        "settled_at": now,
+    }
