@@ -10,7 +10,7 @@ from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
 from local.chain import calldata
-from tests.contract.chain.conftest import PAY_TO, USDC, OnChain, sign
+from tests.contract.chain.conftest import BASE_SEPOLIA, PAY_TO, USDC, OnChain, sign
 from tests.contract.chain.doubles import Fault, Node, replay, rpc_node
 from tollgate.chain.evm import EvmChain
 from tollgate.chain.uses import CHUNK_BLOCKS, MAX_CHUNKS
@@ -128,10 +128,9 @@ def test_a57_a_cancellation_proves_nothing_before_it_is_deep(onchain: OnChain) -
     payer, a, _ = onchain.authorize()
     seen = onchain.head()
     _cancel(onchain, payer, a.nonce)
-    onchain.node.mine(onchain.info.confirmations - 1)
     with pytest.raises(ChainUnavailable, match="deep"):
         onchain.evm.find_use(onchain.asset, a, seen, 5)
-    onchain.node.mine()
+    onchain.node.mine(onchain.info.confirmations)
     assert onchain.evm.find_use(onchain.asset, a, seen, 5).used
 
 
@@ -272,6 +271,22 @@ def test_a55_a_use_seen_without_the_exact_transfer_is_no_payment(evm_of: EvmOf) 
     with rpc_node(replay(answers_)) as node:
         use = evm_of(node).find_use(USDC, A, 1, 5)
     assert (use.used, use.proof) == (True, None)
+
+
+@pytest.mark.parametrize(("above", "proof"), [(-1, False), (0, True)])
+def test_a57_an_end_without_our_transfer_counts_from_confirmation_depth_on(
+    evm_of: EvmOf, above: int, proof: bool
+) -> None:
+    """To the block: one less is not proof."""
+    short = {**MOVE, "data": "0x" + (A.value - 1).to_bytes(32, "big").hex()}
+    head = int(USE["blockNumber"], 16) + BASE_SEPOLIA.confirmations + above
+    answers_ = _methods(eth_getTransactionReceipt={**RECEIPT, "logs": [USE, short]}, eth_getBlockByNumber=_block(head))
+    with rpc_node(replay(answers_)) as node:
+        if proof:
+            assert evm_of(node).find_use(USDC, A, 1, 5).used
+        else:
+            with pytest.raises(ChainUnavailable, match="deep"):
+                evm_of(node).find_use(USDC, A, 1, 5)
 
 
 def test_wide_ranges_are_cut_into_chunks_that_leave_nothing_out(evm_of: EvmOf) -> None:
