@@ -7,7 +7,6 @@ authorizer come with the code that walks them.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
 
 
 class State(StrEnum):
@@ -55,19 +54,3 @@ SETTLEMENT_TRANSITIONS: Mapping[SettlementState | None, frozenset[SettlementStat
     SettlementState.CONFIRMED: frozenset({SettlementState.SIGNED}),
     SettlementState.FAILED: frozenset(),
 }
-
-# While a payment is in one of these, nobody knows whether it is paid: no answer carries an offer.
-OUTCOME_UNKNOWN = frozenset({State.SETTLING, State.REVERSED, State.UNRESOLVED})
-
-S = TypeVar("S", State, SettlementState)
-
-
-def sources(target: S, arrows: Mapping[S | None, frozenset[S]]) -> tuple[S, ...]:
-    """The states from which ``target`` may be reached, in a stable order.
-
-    Raises ``ValueError`` when no arrow leads to ``target`` from an existing item: a bug.
-    """
-    found = sorted(s for s, targets in arrows.items() if s is not None and target in targets)
-    if not found:
-        raise ValueError(f"no arrow leads to {target}")
-    return tuple(found)
