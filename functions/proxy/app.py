@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -16,8 +16,6 @@ from tollgate.wiring.proxy import make_gateway
 
 logger = Logger()
 metrics = Metrics()
-# Only AWS calls: a patched http.client would put the RPC URL, which holds the key, into every trace.
-tracer = Tracer(patch_modules=("botocore",))
 _gateway: Gateway | None = None
 
 
@@ -30,7 +28,6 @@ def _get_gateway() -> Gateway:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request. A bug is a logged 500 that says that nobody knows, never an offer."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
@@ -38,10 +35,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request = read_request(event)
         outcome = _get_gateway().handle(request, deadline)
     except BadRequest as bad:
-        return write_answer(render_bad_request(bad))
+        return write_answer(event, render_bad_request(bad))
     except Exception:
         # The edge: loud in log and metrics, an answer that leaks nothing; the payment's item says what happened.
         logger.exception("proxy.bug")
         metrics.add_metric(name="proxy.bug", unit=MetricUnit.Count, value=1)
-        return write_answer(internal_error())
-    return write_answer(render(outcome, page=wants_page(request.headers)))
+        return write_answer(event, internal_error())
+    return write_answer(event, render(outcome, page=wants_page(request.headers)))

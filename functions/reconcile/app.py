@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tollgate.reconcile.relayers import publish_relayers
@@ -11,8 +11,6 @@ from tollgate.wiring.reconcile import Reconciler
 
 logger = Logger()
 metrics = Metrics()
-# Only AWS calls: a patched http.client would put the RPC URL, which holds the key, into every trace.
-tracer = Tracer(patch_modules=("botocore",))
 _reconciler: Reconciler | None = None
 
 _RELAYERS_TIMEOUT_SECONDS = 12.0
@@ -20,7 +18,6 @@ _RELAYERS_TIMEOUT_SECONDS = 12.0
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run one pass; overlapping or repeated passes are harmless. Returns how many payments it visited."""
     global _reconciler  # noqa: PLW0603 - one per cold start; it holds connections and caches only

@@ -77,13 +77,13 @@ def _typed_data(asset: Asset, network: Network, a: Authorization) -> dict[str, A
 
 def test_signatures_of_eth_account_are_accepted_on_every_network() -> None:
     """Digest and recovery at once, for many random authorizations; the extremes of uint256 included."""
-    for info in NETWORKS.values():
-        for _ in range(40):
-            account = Account.from_key(RANDOM.randbytes(32))
-            a = _authorization(Address.parse(account.address))
-            signed = account.sign_message(encode_typed_data(full_message=_typed_data(info.assets[0], info.network, a)))
-            assert eip3009.digest(info.assets[0], info.network, a) == signed.message_hash
-            eip3009.check_signature(info.assets[0], info.network, a, signed.signature)
+    pairs = [(info.network, asset) for info in NETWORKS.values() for asset in info.assets]
+    for network, asset in pairs * 4:
+        account = Account.from_key(RANDOM.randbytes(32))
+        a = _authorization(Address.parse(account.address))
+        signed = account.sign_message(encode_typed_data(full_message=_typed_data(asset, network, a)))
+        assert eip3009.digest(asset, network, a) == signed.message_hash
+        eip3009.check_signature(asset, network, a, signed.signature)
 
 
 def _signed() -> tuple[Authorization, bytes]:

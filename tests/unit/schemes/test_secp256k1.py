@@ -31,8 +31,14 @@ def test_the_signer_is_recovered_as_an_independent_implementation_signs() -> Non
         assert recover_address(digest, signature) == address
 
 
-def test_the_native_back_end_is_the_one_in_use() -> None:
-    """Pure Python would cost a hundred times as much; coincurve has no such fallback."""
+def test_the_native_back_end_is_the_one_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pure Python would cost a hundred times as much; coincurve, which has no such fallback, does the work."""
+    calls = []
+    recover = coincurve.keys.recover
+    monkeypatch.setattr(coincurve.keys, "recover", lambda *args, **more: calls.append(args) or recover(*args, **more))
+    digest, signature, address = _signed()
+    assert recover_address(digest, signature) == address
+    assert len(calls) == 1
     assert coincurve._libsecp256k1.lib.secp256k1_ecdsa_recover is not None
 
 
