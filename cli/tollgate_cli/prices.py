@@ -11,8 +11,6 @@ from tollgate_cli.facts import StackFacts
 from tollgate_cli.problems import Findings, Problem, did_you_mean
 from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
-# A buyer's payment must be mined before the buyer's client gives up; slower chains need the upfront flow.
-MAX_BLOCK_SECONDS = 6
 # Revenue is summed in DynamoDB numbers, which have 38 digits: this leaves room for 10^8 payments a shard.
 MAX_AMOUNT_DIGITS = 30
 
@@ -52,13 +50,8 @@ def read_accepts(
 def _networks(node: Node | None, route: Node, facts: StackFacts, findings: Findings) -> tuple[NetworkInfo, ...]:
     chosen = [(info, route) for info in facts.networks] if node is None else _listed(node, facts, findings)
     for info, place in chosen:
-        if info.block_seconds > MAX_BLOCK_SECONDS:
-            findings.add(
-                place.line,
-                place.at,
-                f"{info.name} has a block every {info.block_seconds:g} s: over {MAX_BLOCK_SECONDS} s is too"
-                " slow for the authorization flow",
-            )
+        if (refusal := info.refusal()) is not None:
+            findings.add(place.line, place.at, refusal)
     if len({info.testnet for info, _ in chosen}) > 1:
         place = node or route
         findings.add(place.line, place.at, "mixes test and main networks: worthless tokens would pay too")
@@ -124,7 +117,10 @@ def _amount(price: _Price, info: NetworkInfo, facts: StackFacts, findings: Findi
     """Atomic units and asset on one network."""
     place = price.asset or price.amount
     try:
-        asset = info.asset(facts.asset if price.asset is None else price.asset.text)
+        asset = info.payable_asset(facts.asset if price.asset is None else price.asset.text)
+        if facts.named and asset != info.asset(facts.asset):
+            # Settle knows one token a network: served, but never collected.
+            raise ConfigurationError(f"{asset.symbol} is not what this stack collects; its Asset is {facts.asset}")
         place = price.amount
         read = parse_amount(place.text) if price.asset is not None else parse_dollars(place.text, asset)
         if read >= 10**MAX_AMOUNT_DIGITS:

@@ -22,17 +22,30 @@ def relayer(stack_name: str, aws: Aws, progress: Progress) -> Result:
         raise FunctionFailed(f"{stack.settle_function} answered in another form than expected") from error
     lines: list[str] = []
     warnings: list[str] = []
+    if stack.facilitator_url:
+        lines.append(
+            f"{stack.name} settles its payments through {stack.facilitator_url}; "
+            "these relayers only serve sellers who use this stack as their facilitator:"
+        )
     for item in networks:
         name = _name(item["network"])
         for one in item["relayers"]:
-            lines.append(f"{name:<14} {one['address']}  {_coins(one['balanceWei'])}")
+            lines.append(f"{name:<14} {one['address']}  {coins(one['balanceWei'], item['network'])}")
         if item["hasGas"] is None:
             warnings.append(f"{name}: its RPC endpoint does not answer, so the balances are not known")
         elif not item["hasGas"]:
             addresses = " or ".join(one["address"] for one in item["relayers"])
-            warnings.append(f"{name} is left out of the offers: send gas to its relayer {addresses}")
+            effect = (
+                "cannot be settled on by sellers elsewhere" if stack.facilitator_url else "is left out of the offers"
+            )
+            warnings.append(f"{name} {effect}: send gas to its relayer {addresses}")
     unknown = any(item["hasGas"] is None for item in networks)
-    document = {"stack": stack.name, "networks": networks, "warnings": warnings}
+    document = {
+        "stack": stack.name,
+        "facilitator": stack.facilitator_url or None,
+        "networks": networks,
+        "warnings": warnings,
+    }
     return Result(document, lines, warnings, code=1 if unknown else 0)
 
 
@@ -56,7 +69,12 @@ def _name(network: str) -> str:
         return network
 
 
-def _coins(wei: str | None) -> str:
+def coins(wei: str | None, network: str) -> str:
+    """``0.25 ETH``: an amount of the coin that pays for gas on this network."""
     if wei is None:
         return "balance unknown"
-    return f"{Decimal(wei).scaleb(-18).normalize():f} ETH"
+    try:
+        coin = network_info(network).gas_coin
+    except ConfigurationError:
+        coin = "of its gas coin"
+    return f"{Decimal(wei).scaleb(-18).normalize():f} {coin}"

@@ -15,7 +15,7 @@ from tollgate.wire.primitives import Address, Network
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Dynamo = tuple["DynamoDBClient", str]
+Dynamo = tuple["DynamoDBClient", str, list[Network]]
 
 NOW = 1_800_000_000
 PRICE = Requirements(
@@ -42,9 +42,9 @@ ROUTE = Route(
 
 @pytest.fixture
 def routes_table(aws_endpoint: str) -> "Dynamo":
-    """A client and an empty routes table."""
+    """A client, an empty routes table and the stack's networks."""
     dynamo = client("dynamodb", aws_endpoint)
-    return dynamo, create_table(dynamo)
+    return dynamo, create_table(dynamo), [Network(84532)]
 
 
 def test_an_empty_table_is_an_empty_snapshot_of_version_0(routes_table: Dynamo) -> None:
@@ -121,8 +121,8 @@ def test_a_status_that_something_else_wrote_is_loud(routes_table: Dynamo, text: 
         RoutesTable(*routes_table).load()
 
 
-def test_loading_is_one_consistent_request(routes_table: Dynamo) -> None:
-    """The proxy reads it on its way to a paid call."""
+def test_loading_is_one_consistent_request_for_the_stacks_own_networks(routes_table: Dynamo) -> None:
+    """The proxy reads it on its way to a paid call: two keys, however many networks there are in the world."""
     calls: list[tuple[str, bytes]] = []
 
     def record(model: Any, params: dict[str, Any], **_: object) -> None:
@@ -131,4 +131,13 @@ def test_loading_is_one_consistent_request(routes_table: Dynamo) -> None:
     routes_table[0].meta.events.register("before-call.dynamodb", record)
     RoutesTable(*routes_table).load()
     assert [name for name, _ in calls] == ["BatchGetItem"]
-    assert json.loads(calls[0][1])["RequestItems"][routes_table[1]]["ConsistentRead"] is True
+    asked = json.loads(calls[0][1])["RequestItems"][routes_table[1]]
+    assert asked["ConsistentRead"] is True
+    assert [key["pk"]["S"] for key in asked["Keys"]] == ["CATALOGUE", "NETWORK#eip155:84532"]
+
+
+def test_the_status_of_a_network_that_was_taken_away_is_not_read(routes_table: Dynamo) -> None:
+    """Its row stays for ever, and would say that there is gas."""
+    client, name, _ = routes_table
+    RoutesTable(client, name, []).put_network_status(NetworkStatus(Network(8453), (), has_gas=True, checked_at=NOW))
+    assert RoutesTable(*routes_table).load().networks == ()

@@ -220,7 +220,7 @@ def test_a_wrong_value_is_named_by_line_and_field(tmp_path: Path, old: str, new:
             "routes[0].networks[0]: base is not a network of this stack; it has base-sepolia",
         ),
         ("networks: [base-sepolia, eip155:84532]", "routes[0].networks[1]: names base-sepolia twice"),
-        ("networks: [eip155:1]", "routes[0].networks[0]: network eip155:1 is not known"),
+        ("networks: [eip155:10]", "routes[0].networks[0]: network eip155:10 is not known"),
         ('payTo: "0x12"', "routes[0].payTo: must be 0x and 40 hex digits"),
         (f"payTo: 0x{'0' * 40}", "routes[0].payTo: must be text"),
         (f'payTo: "0x{"0" * 40}"', "routes[0].payTo: is the zero address"),
@@ -365,6 +365,30 @@ def test_a_slow_network_is_refused_in_the_authorization_flow(tmp_path: Path, mon
     assert "a block every 12 s" in problem_of(tmp_path, GOOD + "networks: [base-sepolia]\n", facts)
     (default,) = problems(tmp_path, "version: 1\nroutes:\n" + _item(GOOD), facts)
     assert "a block every 12 s" in default
+
+
+def test_a_cent_is_a_cent_in_a_token_of_18_decimals(tmp_path: Path) -> None:
+    """The scale is the token's own, from the network table."""
+    asset = replace(network_info("base-sepolia").asset("USDC"), decimals=18)
+    facts = replace(STACK, networks=(replace(network_info("base-sepolia"), assets=(asset,)),))
+    assert one(tmp_path, GOOD, facts).accepts[0].amount == 10**16
+
+
+def test_a_route_is_priced_in_what_its_stack_collects(tmp_path: Path) -> None:
+    """Settle knows one token a network: another would be served and never be paid."""
+    celo = replace(STACK, networks=(network_info("celo"),))
+    dollars = GOOD.replace('"$0.01"', '{amount: "10000", asset: USDT}')
+    assert "USDT is not what this stack collects; its Asset is USDC" in problem_of(tmp_path, dollars, celo)
+    tether = one(tmp_path, dollars, replace(celo, asset="USDT")).accepts[0]
+    assert dict(tether.extra) == {"name": "Tether USD", "version": "1"}
+    assert one(tmp_path, GOOD, replace(celo, asset=str(tether.asset))).accepts == (tether,)
+
+
+def test_a_network_without_eip_3009_is_refused(tmp_path: Path) -> None:
+    """MegaUSD can only be moved by Permit2."""
+    facts = replace(STACK, networks=(network_info("megaeth"),), asset="MegaUSD")
+    found = problems(tmp_path, "version: 1\nroutes:\n" + _item(GOOD), facts)
+    assert any("megaeth (eip155:4326) has no asset with EIP-3009" in problem for problem in found)
 
 
 def test_a10_an_offer_over_4_kb_is_refused(tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ from tollgate.payment.networks import Asset
 from tollgate.wire.primitives import UINT256_MAX, parse_atomic
 
 _DOLLARS = re.compile(r"\$(?:0|[1-9][0-9]{0,77})(?:\.[0-9]{1,77})?")
-# Tokens that a dollar sign may stand for.
-_DOLLAR_TOKENS = frozenset({"USDC"})
 _EXACT = Context(prec=200, traps=[Inexact, Rounded])
 
 
@@ -20,7 +18,7 @@ def parse_dollars(text: str, asset: Asset) -> int:
     """
     if _DOLLARS.fullmatch(text) is None:
         raise ValueError('must look like "$0.01": a dollar sign, digits, at most one point')
-    if asset.symbol not in _DOLLAR_TOKENS:
+    if not asset.dollar:
         raise ValueError(f"is in dollars, but {asset.symbol} is not a dollar token: give amount and asset")
     atomic = Decimal(text[1:]).scaleb(asset.decimals, _EXACT)
     if atomic != int(atomic):

@@ -6,12 +6,11 @@
 One item holds all routes, so that a proxy never sees half of a change and a wrong file changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tollgate.errors import ConfigurationError
 from tollgate.ledger.dynamo import ConditionFailed, Put, Table, Value
-from tollgate.payment.networks import NETWORKS
 from tollgate.payment.route_json import routes_from_json, routes_to_json, status_from_json, status_to_json
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot
 from tollgate.wire.primitives import Network
@@ -25,20 +24,25 @@ MAX_CATALOGUE_BYTES = 390_000
 
 
 class RoutesTable:
-    """Routes and network statuses in DynamoDB."""
+    """Routes and network statuses in DynamoDB. ``networks`` are those whose status is read: the stack's own."""
 
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str, networks: Iterable[Network]) -> None:
         self._table = Table(client, table_name)
+        self._status_keys = [_network_key(network) for network in networks]
 
     def load(self) -> Snapshot:
         """Everything, in one consistent BatchGetItem. Raises ``ConfigurationError`` if it cannot be read."""
-        keys = [_network_key(network) for network in NETWORKS]
-        items = self._table.get_many([_CATALOGUE, *keys])
-        statuses = tuple(status_from_json(items[key]["status"]) for key in keys if key in items)
+        items = self._table.get_many([_CATALOGUE, *self._status_keys])
+        statuses = tuple(status_from_json(items[key]["status"]) for key in self._status_keys if key in items)
         catalogue = items.get(_CATALOGUE)
         if catalogue is None:
             return Snapshot((), statuses, 0)
         return Snapshot(routes_from_json(catalogue["routes"]), statuses, catalogue["version"])
+
+    def statuses(self) -> tuple[NetworkStatus, ...]:
+        """What is known of the networks, without the routes. Raises ``ConfigurationError``."""
+        items = self._table.get_many(self._status_keys)
+        return tuple(status_from_json(items[key]["status"]) for key in self._status_keys if key in items)
 
     def replace(self, routes: Sequence[Route], expected_version: int, now: int) -> int:
         """Put these routes in place of version ``expected_version`` (0: of nothing); the new version.

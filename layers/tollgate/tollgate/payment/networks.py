@@ -1,25 +1,34 @@
 """The networks and assets that Tollgate knows, with their EIP-712 domains pinned.
 
-Sources: the default asset table of PyPI ``x402`` 2.25.0 (``mechanisms/evm/default_assets.py``);
-block times and finality from the networks' own documentation. A domain is never taken from a
-client, and never from a route: Base's USDC signs as "USD Coin", Base Sepolia's as "USDC".
+The rows and their sources are in ``network_table``. A domain is never taken from a client, and never
+from a route: Base's USDC signs as "USD Coin", Base Sepolia's as "USDC".
 """
 
 from dataclasses import dataclass
 
 from tollgate.errors import ConfigurationError
+from tollgate.payment.network_table import EIP3009, LOCAL, MAIN, ROWS
 from tollgate.wire.primitives import Address, Network
+
+# Rule 5: a buyer's payment must be mined before the buyer's client gives up.
+MAX_BLOCK_SECONDS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A token with EIP-3009: ``name`` and ``version`` are its EIP-712 domain; ``decimals`` its scale."""
+    """A token: ``name`` and ``version`` are its EIP-712 domain; ``decimals`` its scale.
+
+    ``transfer_method`` is ``eip3009`` or ``permit2``, as in x402's ``assetTransferMethod``; ``dollar``
+    says that a dollar sign may stand for it, as it does for all of the SDK's default assets.
+    """
 
     symbol: str
     address: Address
     name: str
     version: str
     decimals: int
+    transfer_method: str = EIP3009
+    dollar: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,8 @@ class NetworkInfo:
 
     ``block_seconds`` is the usual time between blocks; ``confirmations`` the depth, in blocks, at
     which "the deadline has passed" counts as proof; ``final_blocks`` the depth after which a
-    settled payment is not looked at again.
+    settled payment is not looked at again; ``v1_name`` what x402 v1 calls it, if it does;
+    ``gas_coin`` the symbol of what gas is paid in (10^18 units each).
     """
 
     network: Network
@@ -39,6 +49,8 @@ class NetworkInfo:
     confirmations: int
     final_blocks: int
     assets: tuple[Asset, ...]
+    v1_name: str | None = None
+    gas_coin: str = "ETH"
 
     def asset(self, wanted: str) -> Asset:
         """Find an asset by symbol or address. Raises ``ConfigurationError``."""
@@ -48,33 +60,47 @@ class NetworkInfo:
         known = ", ".join(f"{a.symbol} ({a.address})" for a in self.assets)
         raise ConfigurationError(f"asset {wanted} is not known on {self.name}; known: {known}")
 
+    def payable_asset(self, wanted: str) -> Asset:
+        """Find an asset that Tollgate can be paid in. Raises ``ConfigurationError``."""
+        asset = self.asset(wanted)
+        if asset.transfer_method != EIP3009:
+            raise ConfigurationError(
+                f"{asset.symbol} on {self.name} has no EIP-3009 (transferWithAuthorization), so it cannot be collected"
+            )
+        return asset
 
-def _usdc(address: str, name: str) -> tuple[Asset, ...]:
-    return (Asset("USDC", Address.parse(address), name, "2", 6),)
+    def refusal(self) -> str | None:
+        """Why nothing can be sold on this network, as a sentence; ``None`` when something can."""
+        if self.block_seconds > MAX_BLOCK_SECONDS:
+            return (
+                f"{self.name} ({self.network}) has a block every {self.block_seconds:g} s:"
+                f" over {MAX_BLOCK_SECONDS} s is too slow for the authorization flow"
+            )
+        if all(asset.transfer_method != EIP3009 for asset in self.assets):
+            return (
+                f"{self.name} ({self.network}) has no asset with EIP-3009 (transferWithAuthorization),"
+                " so nothing can be collected there"
+            )
+        return None
 
 
-_ALL = (
-    NetworkInfo(
-        Network(8453), "base", False, False, 2.0, 5, 900,
-        _usdc("0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913", "USD Coin"),
-    ),
-    NetworkInfo(
-        Network(84532), "base-sepolia", True, False, 2.0, 5, 900,
-        _usdc("0x036CbD53842c5426634e7929541eC2318f3dCF7e", "USDC"),
-    ),
-    NetworkInfo(
-        Network(31337), "local", True, True, 1.0, 1, 20,
-        _usdc("0x5FbDB2315678afecb367f032d93F642f64180aa3", "USDC"),
-    ),
-)  # fmt: skip
-
-NETWORKS: dict[Network, NetworkInfo] = {info.network: info for info in _ALL}
+NETWORKS: dict[Network, NetworkInfo] = {
+    Network(chain_id): NetworkInfo(
+        Network(chain_id), name, kind != MAIN, kind == LOCAL, block_seconds, confirmations, final_blocks,
+        tuple(Asset(symbol, Address.parse(at), domain, version, decimals, method)
+              for symbol, at, domain, version, decimals, method in assets),
+        v1_name, coin,
+    )
+    for chain_id, name, v1_name, kind, coin, block_seconds, confirmations, final_blocks, assets, _ in ROWS
+}  # fmt: skip
+_BY_NAME = {name: info for info in NETWORKS.values() for name in (info.name, str(info.network))}
 
 
 def network_info(wanted: str | Network) -> NetworkInfo:
     """Find a network by CAIP-2 id or name. Raises ``ConfigurationError``."""
-    for info in _ALL:
-        if wanted in (info.network, str(info.network), info.name):
-            return info
-    known = ", ".join(f"{i.name} ({i.network})" for i in _ALL)
-    raise ConfigurationError(f"network {wanted} is not known; known: {known}")
+    info = _BY_NAME.get(wanted) if isinstance(wanted, str) else NETWORKS.get(wanted)
+    if info is None:
+        raise ConfigurationError(
+            f"network {wanted} is not known; known: {', '.join(i.name for i in NETWORKS.values())}"
+        )
+    return info
