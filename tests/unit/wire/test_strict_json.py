@@ -87,3 +87,30 @@ def test_size_is_checked_before_anything_else() -> None:
     """One byte over the cap is 431, whatever the bytes are."""
     assert loads(b'"' + b"a" * 62 + b'"', max_bytes=64) == "a" * 62
     assert code_of(b"\xff" * 65, max_bytes=64) == (431, "json_too_large")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"2", 2),
+        (b"2.0", 2),
+        (b"-0.0", 0),
+        (b"1e3", 1000),
+        (b"21.5", 21.5),
+        (b"9007199254740991", 2**53 - 1),
+        (b"9007199254740993", 2.0**53),
+        (b"100000000000000000000", 1e20),
+    ],
+)
+def test_where_floats_are_let_through_a_number_is_its_value(text: bytes, value: float) -> None:
+    """An integer is a safe one, however it is spelled; JSON Schema sees it the same way."""
+    read = loads(text, max_bytes=100, floats=True)
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", [b"1e400", b"-1e400", b"9" * 400, b"NaN", b"Infinity"])
+def test_a_number_without_a_value_is_refused_all_the_same(text: bytes) -> None:
+    """Also where floats are let through (threat 4)."""
+    with pytest.raises(BadRequest) as refused:
+        loads(text, max_bytes=1000, floats=True)
+    assert refused.value.code == "json_number_refused"

@@ -13,7 +13,9 @@ from tollgate.edge.paywall import CONTENT_SECURITY_POLICY, paywall
 from tollgate.errors import BadRequest
 from tollgate.gateway.messages import Answer
 from tollgate.gateway.outcomes import Kind, Outcome
-from tollgate.wire import headers
+from tollgate.payment.v1_names import V1_NAMES
+from tollgate.wire import headers, v1
+from tollgate.wire.models import SettleResponse
 
 RETRY_AFTER_SECONDS = 2
 _MAX_OFFER_HEADER = 4096
@@ -41,6 +43,7 @@ ROWS: Mapping[Kind, Row] = {
     Kind.PENDING: Row(503, payment_response=True, retry_after=True),
     Kind.SERVED: Row(0, payment_response=True),
     Kind.RETENTION_PASSED: Row(410, payment_response=True),
+    Kind.ANSWER_UNAVAILABLE: Row(503, payment_response=True, retry_after=True),
     Kind.ALREADY_USED: Row(409),
     Kind.CLOSED: Row(409),
     Kind.UPSTREAM_ANSWERED: Row(0),
@@ -59,9 +62,9 @@ def render(outcome: Outcome, *, page: bool = False) -> Answer:
     if row.retry_after:
         out.append(("retry-after", str(RETRY_AFTER_SECONDS)))
     if row.offer and outcome.offer is not None:
-        out.append(("payment-required", _offer_header(outcome)))
+        out.append((headers.PAYMENT_REQUIRED, _offer_header(outcome)))
     if row.payment_response and outcome.payment_response is not None:
-        out.append(("payment-response", headers.encode(outcome.payment_response.to_json())))
+        out.append(_receipt(outcome.payment_response, outcome.version))
     if outcome.answer is not None:
         kept = tuple(pair for pair in outcome.answer.headers if pair[0].lower() != "cache-control")
         return Answer(outcome.answer.status, (*kept, *out), outcome.answer.body)
@@ -86,9 +89,17 @@ def _offer_header(outcome: Outcome) -> str:
     return value
 
 
+def _receipt(response: SettleResponse, version: int) -> tuple[str, str]:
+    if version == v1.X402_VERSION:
+        message = v1.receipt_to_json(response, V1_NAMES[response.network])
+        return headers.X_PAYMENT_RESPONSE, headers.encode(message)
+    return headers.PAYMENT_RESPONSE, headers.encode(response.to_json())
+
+
 def _body(outcome: Outcome) -> dict[str, Any]:
     if outcome.offer is not None:
-        body = outcome.offer.to_json()
+        # v2 clients read the header first; a body of version 1 is all that v1 clients know.
+        body = v1.offer_to_json(outcome.offer, V1_NAMES) or outcome.offer.to_json()
         if outcome.sentence:
             body["message"] = outcome.sentence
         return body

@@ -1,6 +1,6 @@
 """The gateway's front: match a route, offer it, or hand a signed payment to the paid call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tollgate.errors import BadRequest, Refusal
 from tollgate.gateway.admission import Caller, hash_identifier
@@ -12,16 +12,16 @@ from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import acceptable
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.paid_call import PaidCall
+from tollgate.gateway.payment_header import PaymentHeader, Sent
 from tollgate.gateway.ports import CatalogueSource
 from tollgate.payment.events import Event
 from tollgate.payment.fingerprint import fingerprint
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import NETWORKS, Asset
-from tollgate.payment.terms import match_requirements
+from tollgate.payment.terms import check_authorization, match_requirements
 from tollgate.schemes.exact import eip3009
-from tollgate.wire.headers import PAYMENT_SIGNATURE, SIGN_IN_WITH_X
-from tollgate.wire.models import PaymentPayload
-from tollgate.wire.parse import parse_payment
+from tollgate.wire.headers import SIGN_IN_WITH_X
+from tollgate.wire.models import PaymentPayload, Requirements
 from tollgate.wire.payment_identifier import identifier_of, is_secret
 from tollgate.wire.reasons import Reason
 from tollgate.wire.sign_in_with_x import parse_sign_in
@@ -64,21 +64,28 @@ class Gateway:
         match = catalogue.match("GET" if head else request.method, request.raw_path)
         if not is_query(request.raw_query):
             raise BadRequest(400, "malformed_query", "The query must be visible ASCII: percent-encode the rest.")
-        header = request.headers.get(PAYMENT_SIGNATURE)
+        header = PaymentHeader.of(request.headers)
         if header is None:
             outcome = offer(self.parts, catalogue, match)
             self.parts.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
             return outcome
         if head:
-            raise BadRequest(405, "paid_head", "A paid HEAD would buy nothing: send GET.")
+            raise MethodNotAllowed(["GET"], "paid_head", "A paid HEAD would buy nothing: send GET.")
         if len(request.body) > MAX_REQUEST_BODY_BYTES:
             raise BadRequest(413, "request_body_too_large", "The request body is over 4 MiB.")
+        return replace(self._paid(request, catalogue, match, header, deadline), version=header.version)
+
+    def _paid(
+        self, request: Request, catalogue: Catalogue, match: Match, header: PaymentHeader, deadline: float
+    ) -> Outcome:
         try:
-            payment = parse_payment(header)
-            if not self._offered(catalogue, match, payment):
+            sent = header.parse()
+            payment = self._as_offered(catalogue, match, sent)
+            if payment is None:
                 # Another process may have offered a price that was applied seconds ago.
                 catalogue = self.catalogues.fresh()
                 match = catalogue.match(request.method, request.raw_path)
+                payment = sent.as_offered(self._acceptable(catalogue, match))
             call = self._read(request, catalogue, match, payment, deadline)
         except Refusal as refusal:
             return self._refused(catalogue, match, refusal)
@@ -88,13 +95,18 @@ class Gateway:
         self.parts.journal.record(Event.PAYMENT_REFUSED, route=match.route.id, reason=refusal.reason.value)
         return offer(self.parts, catalogue, match, reason=refusal.reason, sentence=refusal.sentence)
 
-    def _offered(self, catalogue: Catalogue, match: Match, payment: PaymentPayload) -> bool:
-        known = acceptable(match.route, catalogue.payable_networks(), self.parts.now())
+    def _acceptable(self, catalogue: Catalogue, match: Match) -> tuple[Requirements, ...]:
+        return acceptable(match.route, catalogue.payable_networks(), self.parts.now())
+
+    def _as_offered(self, catalogue: Catalogue, match: Match, sent: Sent) -> PaymentPayload | None:
+        """The payment, if it pays what this catalogue offers."""
+        known = self._acceptable(catalogue, match)
+        payment = sent.as_offered(known)
         try:
-            match_requirements(payment, known)
+            check_authorization(match_requirements(payment, known), payment.payload.authorization)
         except Refusal:
-            return False
-        return True
+            return None
+        return payment
 
     def _read(
         self, request: Request, catalogue: Catalogue, match: Match, payment: PaymentPayload, deadline: float

@@ -1,4 +1,4 @@
-"""The headers of x402 v2, and how a JSON message travels in one (specification v2, HTTP transport).
+"""The headers of x402, v1 and v2, and how a JSON message travels in one (specifications, HTTP transport).
 
 A message is compact UTF-8 JSON in the standard base64 alphabet with padding. Exactly one spelling
 decodes: no line breaks, no URL-safe alphabet, no missing padding, no stray trailing bits (threat 2).
@@ -17,6 +17,8 @@ from tollgate.wire import strict_json
 PAYMENT_REQUIRED = "payment-required"
 PAYMENT_SIGNATURE = "payment-signature"
 PAYMENT_RESPONSE = "payment-response"
+X_PAYMENT = "x-payment"
+X_PAYMENT_RESPONSE = "x-payment-response"
 SIGN_IN_WITH_X = "sign-in-with-x"
 
 # Bytes of a payment header's value. API Gateway takes 10,240 for all headers and the request line;

@@ -42,3 +42,4 @@ class Reason(StrEnum):
     AUTHORIZATION_EXPIRED_UNUSED = "authorization_expired_unused"
     AUTHORIZATION_CANCELLED = "authorization_cancelled"
     PAYMENT_RELEASED = "payment_released"
+    DAILY_CAP = "daily_settlement_cap_reached"
