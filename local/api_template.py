@@ -8,16 +8,7 @@ from typing import Any
 
 import yaml
 
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    """CorsConfiguration; header names in lower case."""
-
-    origins: tuple[str, ...]
-    methods: tuple[str, ...]
-    allow_headers: tuple[str, ...]
-    expose_headers: tuple[str, ...]
-    max_age: int | None
+from local.cors import Cors, read_cors
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +53,7 @@ def read_api(template: Path) -> Api:
         if r["Type"] == "AWS::ApiGatewayV2::Route"
     ]
     routes.sort(key=lambda route: (route.key == "$default", "{" in route.key, route.key.startswith("ANY ")))
-    return Api(tuple(routes), _cors(apis[0].get("CorsConfiguration")))
+    return Api(tuple(routes), read_cors(apis[0].get("CorsConfiguration")))
 
 
 def _function(properties: Mapping[str, Any]) -> str:
@@ -79,18 +70,6 @@ def _integration(properties: Mapping[str, Any]) -> str:
     if named is None:
         raise ValueError(f"unexpected route target {properties['Target']}")
     return named[1]
-
-
-def _cors(said: Mapping[str, Any] | None) -> Cors | None:
-    if said is None:
-        return None
-    return Cors(
-        origins=tuple(said.get("AllowOrigins", ())),
-        methods=tuple(said.get("AllowMethods", ())),
-        allow_headers=tuple(h.lower() for h in said.get("AllowHeaders", ())),
-        expose_headers=tuple(h.lower() for h in said.get("ExposeHeaders", ())),
-        max_age=said.get("MaxAge"),
-    )
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,13 +15,12 @@ IDENTIFIER = "pay_0123456789abcdef0123456789abcdef"
 
 
 def test_an_unpaid_request_gets_the_offer_and_writes_nothing(world: World) -> None:
-    """402 with the same message in header and body, and the upstream stays idle."""
+    """402 with the offer in the header, and the upstream stays idle."""
     answer = world.request()
     assert answer.status == 402
     assert answer.header("cache-control") == "private, no-store"
     header = answer.header("payment-required")
     assert header is not None
-    assert decode(header) == body_of(answer)
     offer = decode(header)
     assert offer["resource"]["url"] == f"{BASE_URL}/weather/paris"
     assert offer["accepts"][0]["amount"] == str(PRICE)
@@ -201,23 +200,17 @@ def test_a82_an_upstream_error_is_passed_through_and_not_charged(world: World, s
     assert world.upstream.runs == 1
 
 
-@pytest.mark.parametrize(("status", "headers"), [(302, {"Location": "http://169.254.169.254/"}), (402, {}), (304, {})])
-def test_a92_an_upstream_redirect_or_402_is_502_and_not_charged(
+@pytest.mark.parametrize(
+    ("status", "headers"), [(302, {"Location": "http://169.254.169.254/"}), (402, {}), (304, {}), (206, {})]
+)
+def test_a92_a34_an_upstream_redirect_402_or_part_is_502_and_not_charged(
     world: World, status: int, headers: dict[str, str]
 ) -> None:
-    """Neither is followed, neither reaches the buyer."""
+    """None is followed, and nothing of them reaches the buyer."""
     world.upstream.behave(answers(status, b"", headers))
     answer = world.request(payment=world.sign(world.buyer(), world.offer()))
     assert answer.status == 502
     assert answer.header("location") is None
-    assert world.sent() == 0
-
-
-def test_a93_an_answer_over_the_cap_is_502_and_not_charged(world: World) -> None:
-    """What cannot be kept for a resend is not sold."""
-    world.upstream.behave(answers(200, b"x" * (64 * 1024)))
-    answer = world.request(payment=world.sign(world.buyer(), world.offer()))
-    assert answer.status == 502
     assert world.sent() == 0
 
 
@@ -294,7 +287,8 @@ def test_a30_head_gets_the_challenge_and_buys_nothing(world: World) -> None:
     """An unpaid HEAD is the GET's 402; a paid one is 405."""
     assert world.request(method="HEAD").status == 402
     payment = world.sign(world.buyer(), world.offer())
-    assert world.request(method="HEAD", payment=payment).status == 405
+    refused = world.request(method="HEAD", payment=payment)
+    assert (refused.status, refused.header("allow")) == (405, "GET")
     assert world.payment(payment) is None
 
 

@@ -40,8 +40,14 @@ def _body(event: Mapping[str, Any]) -> bytes:
         raise BadRequest(400, "body_not_base64", "The request body could not be decoded.") from error
 
 
-def write_answer(answer: Answer) -> dict[str, Any]:
-    """Render an answer. Always with a statusCode: without one, HTTP API answers 200 (fail-open)."""
+def write_answer(event: Mapping[str, Any], answer: Answer) -> dict[str, Any]:
+    """Render the answer to an event. Always with a statusCode: without one, HTTP API answers 200 (fail-open).
+
+    HEAD gets no body here: whether the front door would drop it is nowhere promised (threat 30).
+    """
+    # The event of a bug may lack anything; the answer to it must not.
+    method = event.get("requestContext", {}).get("http", {}).get("method", "")
+    body = b"" if method.upper() == "HEAD" else answer.body
     headers: dict[str, str] = {}
     for name, value in answer.headers:
         key = name.lower()
@@ -49,6 +55,6 @@ def write_answer(answer: Answer) -> dict[str, Any]:
     return {
         "statusCode": answer.status,
         "headers": headers,
-        "body": base64.b64encode(answer.body).decode(),
+        "body": base64.b64encode(body).decode(),
         "isBase64Encoded": True,
     }

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from tollgate.gateway.admission import Caller
 from tollgate.gateway.catalogue import Catalogue, Match
 from tollgate.gateway.messages import Request
-from tollgate.gateway.offers import offered, payment_required
-from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.offers import offer_at
+from tollgate.gateway.outcomes import Outcome
 from tollgate.gateway.ports import Chains, Clock, Settler, Sleep, Upstream
 from tollgate.ledger.books import Books
 from tollgate.ledger.payments import PaymentsLedger
@@ -75,18 +75,6 @@ def offer(
     payment_response: SettleResponse | None = None,
 ) -> Outcome:
     """The 402 of a route, or the honest 503 when no network can be settled on right now."""
-    accepts = offered(match.route, catalogue.payable_networks())
-    if not accepts:
-        return Outcome(
-            Kind.NOTHING_TO_OFFER,
-            code="no_payable_network",
-            sentence="Payments cannot be settled at the moment; nothing was charged. Try again later.",
-        )
-    required = payment_required(match, parts.base_url, accepts, "Payment required" if reason is None else reason.value)
-    return Outcome(
-        Kind.OFFER if reason is None else Kind.REFUSED,
-        code="" if reason is None else reason.value,
-        sentence=sentence,
-        offer=required,
-        payment_response=payment_response,
+    return offer_at(
+        parts.base_url, catalogue, match, reason=reason, sentence=sentence, payment_response=payment_response
     )

@@ -36,9 +36,9 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class MethodNotAllowed(BadRequest):
     """405: the path is declared, but not with this method; ``allow`` is what the Allow header holds."""
 
-    def __init__(self, allow: Iterable[str]) -> None:
+    def __init__(self, allow: Iterable[str], code: str = "method_not_allowed", sentence: str = "") -> None:
         self.allow = ", ".join(sorted(set(allow)))
-        super().__init__(405, "method_not_allowed", f"This path takes {self.allow}.")
+        super().__init__(405, code, sentence or f"This path takes {self.allow}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,19 @@ from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.fresh_signature import MAX_AGE_SECONDS, how_to_sign
 from tollgate.gateway.offers import resource_url
 from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.ledger.answers import AnswerLost, AnswersUnavailable
 from tollgate.ledger.resends import ADDRESS_RESENDS
 from tollgate.payment.events import Event
 from tollgate.payment.record import Payment, StoredAnswer
+
+_SHOW_IT = (
+    "This payment was settled and served. If it is yours, show it: send the same request "
+    "with the payment-identifier it carried, or with a fresh signature of the paying wallet."
+)
+_SIGN_IT = (
+    "This payment was settled, but by somebody else's transaction. If it is yours, show it: send the same request "
+    "with a fresh signature of the paying wallet."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,17 @@ class Deliverer:
     def settled(self, call: Call, payment: Payment, *, answer: StoredAnswer | None, owner: bool) -> Outcome:
         """The answer of a SETTLED payment: the body, 410 past retention, or 409 for anyone else."""
         proof = Proof.OWNER if owner and payment.ours else self.proof(call, payment)
-        if proof is None or not self._spend(call, payment, proof):
+        if proof is None:
             return self._refused(call, payment)
-        if answer is None:
-            answer = self.parts.payments.answer(payment.id, self.parts.now())
+        try:
+            # Read before the proof is spent: an outage must not use up a signature that works once.
+            answer = answer or self.parts.payments.answer(payment.id, self.parts.now())
+        except AnswersUnavailable as down:
+            return self._unavailable(payment, down)
+        except AnswerLost as lost:
+            return self._lost(payment, lost)
+        if not self._spend(call, payment, proof):
+            return self._refused(call, payment)
         if answer is None:
             return Outcome(
                 Kind.RETENTION_PASSED,
@@ -56,13 +73,34 @@ class Deliverer:
             )
         return True
 
+    def _unavailable(self, payment: Payment, down: AnswersUnavailable) -> Outcome:
+        self.parts.journal.record(Event.ANSWER_UNAVAILABLE, payment=payment.id.digest, why=str(down))
+        return Outcome(
+            Kind.ANSWER_UNAVAILABLE,
+            code="answer_unavailable",
+            sentence="This payment was settled; its answer cannot be read at the moment. "
+            "Send the same payment again; do not sign a new one.",
+            payment_response=payment.success(),
+        )
+
+    def _lost(self, payment: Payment, lost: AnswerLost) -> Outcome:
+        self.parts.journal.record(Event.ANSWER_LOST, payment=payment.id.digest, why=lost.why)
+        return Outcome(
+            Kind.RETENTION_PASSED,
+            code="answer_lost",
+            sentence="This payment was settled, but the answer that was kept for it is lost. "
+            "Ask the seller, naming the payment.",
+            payment_response=payment.success(),
+            details={"payment": payment.id.digest},
+        )
+
     def _refused(self, call: Call, payment: Payment) -> Outcome:
+        self.parts.journal.record(Event.PAYMENT_REPLAYED, payment=payment.id.digest, route=call.match.route.id)
         # Of the claim nothing but what the chain shows: what was bought is its buyer's business.
         return Outcome(
             Kind.ALREADY_USED,
             code="payment_already_used",
-            sentence="This payment was settled and served. If it is yours, show it: send the same request "
-            "with the payment-identifier it carried, or with a fresh signature of the paying wallet.",
+            sentence=_SHOW_IT if payment.ours else _SIGN_IT,
             details={
                 "transaction": str(payment.transaction),
                 "network": str(payment.id.network),

@@ -3,10 +3,12 @@
 from collections.abc import Collection
 
 from tollgate.gateway.canonical_path import encoded_path
-from tollgate.gateway.catalogue import Match, Route
-from tollgate.wire.models import PaymentRequired, Requirements, Resource
+from tollgate.gateway.catalogue import Catalogue, Match, Route
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.wire.models import PaymentRequired, Requirements, Resource, SettleResponse
 from tollgate.wire.payment_identifier import EXTENSION, declaration
 from tollgate.wire.primitives import Network
+from tollgate.wire.reasons import Reason
 
 
 def extensions() -> dict[str, object]:
@@ -41,4 +43,31 @@ def payment_required(match: Match, base_url: str, accepts: tuple[Requirements, .
         accepts=accepts,
         error=error,
         extensions=extensions(),
+    )
+
+
+def offer_at(
+    base_url: str,
+    catalogue: Catalogue,
+    match: Match,
+    *,
+    reason: Reason | None = None,
+    sentence: str = "",
+    payment_response: SettleResponse | None = None,
+) -> Outcome:
+    """The 402 of a route, or the honest 503 when no network can be settled on right now."""
+    accepts = offered(match.route, catalogue.payable_networks())
+    if not accepts:
+        return Outcome(
+            Kind.NOTHING_TO_OFFER,
+            code="no_payable_network",
+            sentence="Payments cannot be settled at the moment; nothing was charged. Try again later.",
+        )
+    required = payment_required(match, base_url, accepts, "Payment required" if reason is None else reason.value)
+    return Outcome(
+        Kind.OFFER if reason is None else Kind.REFUSED,
+        code="" if reason is None else reason.value,
+        sentence=sentence,
+        offer=required,
+        payment_response=payment_response,
     )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from tollgate.payment.record import StoredAnswer
-from tollgate.wire.models import PaymentRequired, SettleResponse
+from tollgate.wire.models import X402_VERSION, PaymentRequired, SettleResponse
 
 
 class Kind(StrEnum):
@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PENDING = "pending"
     SERVED = "served"
     RETENTION_PASSED = "retention_passed"
+    ANSWER_UNAVAILABLE = "answer_unavailable"
     ALREADY_USED = "already_used"
     CLOSED = "closed"
     UPSTREAM_ANSWERED = "upstream_answered"
@@ -32,7 +33,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row with what fills it. ``code`` and ``sentence`` become the structured error."""
+    """One row with what fills it. ``code`` and ``sentence`` become the structured error.
+
+    ``version`` is the x402 version of the payment header that came; the receipt answers in its kind.
+    """
 
     kind: Kind
     code: str = ""
@@ -43,3 +47,4 @@ class Outcome:
     answer: StoredAnswer | None = field(default=None, repr=False)
     details: Mapping[str, Any] = field(default_factory=dict)
     allow: str = ""
+    version: int = X402_VERSION

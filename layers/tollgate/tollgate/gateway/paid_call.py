@@ -130,6 +130,7 @@ class PaidCall:
             route=call.match.route.id,
             fingerprint=call.caller.fingerprint,
             resource_url=resource_url(parts.base_url, call.match),
+            max_timeout_seconds=call.payment.accepted.max_timeout_seconds,
             owner=parts.new_token(),
             source=call.caller.source,
             identifier=call.caller.identifier,
@@ -141,7 +142,7 @@ class PaidCall:
 
     def _execute(self, call: Call, payment: Payment) -> Outcome:
         try:
-            answer = self.runner.run(call, call.wait_until - ANSWER_RESERVE_SECONDS)
+            answer = self.runner.run(call, payment, call.wait_until - ANSWER_RESERVE_SECONDS)
         except NotServed as failed:
             try:
                 self.parts.payments.release(payment, self.parts.now(), debt=None)

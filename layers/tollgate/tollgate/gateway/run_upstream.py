@@ -1,15 +1,20 @@
 """Run the upstream once and judge its answer: only a 2xx that can be delivered is ever charged (rule 7)."""
 
+import json
 from dataclasses import dataclass
 
 from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.forwarding import request_headers, response_headers
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
-from tollgate.payment.record import StoredAnswer
+from tollgate.ledger.answers import AnswersUnavailable
+from tollgate.payment.events import Event
+from tollgate.payment.record import Payment, StoredAnswer
 
-# Kept in the table in one item until answers move to S3; DynamoDB's own limit is 400 kB.
-MAX_ANSWER_BYTES = 64 * 1024
+# What Lambda returns of a function, as JSON: AWS, "Lambda quotas", and the bytes that its error message names.
+MAX_EVENT_BYTES = 6_291_556
+# Of these: for the event's own keys, and for what the edge adds to an answer (receipt, caching).
+RESERVED_EVENT_BYTES = 1_024
 # API Gateway's quota is 10,240 bytes of header values; the receipt and the front door's own need the rest.
 MAX_ANSWER_HEADER_BYTES = 8 * 1024
 
@@ -29,8 +34,8 @@ class UpstreamRunner:
 
     parts: Parts
 
-    def run(self, call: Call, until: float) -> StoredAnswer:
-        """The upstream's 2xx, encoded. Raises ``NotServed``."""
+    def run(self, call: Call, payment: Payment, until: float) -> StoredAnswer:
+        """The upstream's 2xx, encoded, and kept if the table cannot take it. Raises ``NotServed``."""
         target = call.match.route.upstream
         request = call.request
         timeout = min(target.timeout_seconds, until - self.parts.clock())
@@ -51,21 +56,39 @@ class UpstreamRunner:
             outcome = _timeout() if kind is FailureKind.TIMEOUT else _unusable(kind.value)
             raise NotServed(outcome, kind.value) from failed
         stored = StoredAnswer(answer.status, response_headers(answer.headers), answer.body)
-        if answer.status == 402 or 300 <= answer.status < 400 or answer.status < 200:
+        # Nobody asked for a part: no Range goes up, and half of the goods is not what was paid for (threat 34).
+        if answer.status in (206, 402) or 300 <= answer.status < 400 or answer.status < 200:
             raise NotServed(_unusable(f"status_{answer.status}"), f"status_{answer.status}")
+        if not deliverable(stored):
+            raise NotServed(_unusable("answer_too_large"), "answer_too_large")
         if answer.status >= 400:
             raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored), f"status_{answer.status}")
-        if stored.size > MAX_ANSWER_BYTES or stored.size - len(stored.body) > MAX_ANSWER_HEADER_BYTES:
-            raise NotServed(_unusable("answer_too_large"), "answer_too_large")
-        return stored
+        try:
+            return self.parts.payments.keep(payment, stored)
+        except AnswersUnavailable as down:
+            self.parts.journal.record(Event.ANSWER_UNAVAILABLE, payment=payment.id.digest, why=str(down))
+            # 502, not 503: a 503 says here that the same payment may be sent again, and this one is released.
+            outcome = _unusable("answer_not_kept", "The answer could not be kept for a resend, so it is not sold.")
+            raise NotServed(outcome, "answer_not_kept") from down
 
 
-def _unusable(why: str) -> Outcome:
+def deliverable(answer: StoredAnswer) -> bool:
+    """Whether Lambda returns, and API Gateway passes on, what the edge writes of this answer.
+
+    The event is measured as JSON with its body in base64 and every character of other than ASCII
+    escaped, which no runtime exceeds.
+    """
+    event = 4 * -(-len(answer.body) // 3) + len(json.dumps(answer.headers)) + RESERVED_EVENT_BYTES
+    return event <= MAX_EVENT_BYTES and answer.size - len(answer.body) <= MAX_ANSWER_HEADER_BYTES
+
+
+def _unusable(
+    why: str, sentence: str = "The service behind this route gave no answer that can be delivered."
+) -> Outcome:
     return Outcome(
         Kind.UPSTREAM_UNUSABLE,
         code="upstream_unusable",
-        sentence="The service behind this route gave no answer that can be delivered. "
-        "You were not charged; the payment you sent will not be used.",
+        sentence=f"{sentence} You were not charged; the payment you sent will not be used.",
         details={"why": why},
     )
 

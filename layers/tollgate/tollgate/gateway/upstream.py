@@ -28,7 +28,8 @@ from tollgate.payment.routes import UpstreamTarget
 
 __all__ = ["MAX_ANSWER_BYTES", "FailureKind", "HttpUpstream", "UpstreamAnswer", "UpstreamFailed"]
 
-MAX_ANSWER_BYTES = 64 * 1024
+# 4.5 MiB: base64 of more is over what Lambda can return, whatever else the answer holds.
+MAX_ANSWER_BYTES = 4_718_592
 MAX_HEADER_BYTES = 16 * 1024
 # What an answer may weigh on the wire, times its body's cap: chunks of one byte take six.
 _FRAMING = 8

@@ -1,7 +1,7 @@
 """How a payment stands in its table: keys, and the mapping between items and values.
 
     PAY#<digest>                  the payment
-    ANS#<digest>                  the answer kept for a resend
+    ANS#<digest>                  the answer kept for a resend; above 64 kB only its object's key and SHA-256
     RCT#<digest>                  the receipt
     LOG#<network>#<tx>#<index>    one Transfer log pays one payment
     PID#<route>#<payer>#<hash>    a payment-identifier, bound to one payment
@@ -19,7 +19,7 @@ from typing import Any
 
 from tollgate.ledger.dynamo import Item, Value
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.record import Claim, Payment, StoredAnswer
+from tollgate.payment.record import Claim, KeptBody, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
 from tollgate.payment.states import State
 from tollgate.wire.models import Authorization
@@ -84,6 +84,7 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "route": claim.route,
         "fingerprint": claim.fingerprint,
         "resource_url": claim.resource_url,
+        "max_timeout_seconds": claim.max_timeout_seconds,
         "owner": claim.owner,
         "source": claim.source,
         "identifier": claim.identifier,
@@ -115,6 +116,8 @@ def read_payment(item: Item) -> Payment:
             route=item["route"],
             fingerprint=item["fingerprint"],
             resource_url=item["resource_url"],
+            # Payments of the first version do not say.
+            max_timeout_seconds=item.get("max_timeout_seconds", 60),
             owner=item["owner"],
             source=item["source"],
             identifier=item.get("identifier"),
@@ -143,20 +146,25 @@ def _word(item: Item, name: str) -> Bytes32 | None:
 
 def answer_item(id: PaymentId, answer: StoredAnswer, now: int, keep_seconds: int) -> dict[str, Value | None]:
     """The item that keeps an answer; ``expires_at`` is compared on read, TTL only tidies (rule 10)."""
+    kept = answer.kept
     return {
         "pk": answer_key(id),
         "status": answer.status,
         "headers": json.dumps(answer.headers, separators=(",", ":")),
-        "body": answer.body,
+        "body": answer.body if kept is None else None,
+        "object": None if kept is None else kept.key,
+        "sha256": None if kept is None else kept.sha256,
+        "size": None if kept is None else kept.size,
         "stored_at": now,
         "expires_at": now + keep_seconds,
     }
 
 
 def read_answer(item: Item) -> StoredAnswer:
-    """Read a kept answer."""
+    """Read a kept answer; one whose body is kept elsewhere has none yet."""
     headers: list[list[str]] = json.loads(item["headers"])
-    return StoredAnswer(item["status"], tuple((k, v) for k, v in headers), item["body"])
+    kept = KeptBody(item["object"], item["sha256"], item["size"]) if "object" in item else None
+    return StoredAnswer(item["status"], tuple((k, v) for k, v in headers), item.get("body", b""), kept)
 
 
 def receipt_item(payment: Payment, proof: TransferProof, ours: bool, now: int) -> dict[str, Any]:

@@ -6,9 +6,11 @@ its owner token or its transaction, and counts as done (threat 41).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from tollgate.errors import LostRace, TollgateError
+from tollgate.ledger.answers import INLINE_ANSWER_BYTES, AnswersUnavailable, Bodies, describe, read_body
 from tollgate.ledger.dynamo import (
     ConditionFailed,
     Delete,
@@ -57,8 +59,9 @@ class IdentifierBound(TollgateError):
 class PaymentsLedger:
     """Conditional writes over the payments table."""
 
-    def __init__(self, table: Table, answer_seconds: int = 86_400) -> None:
+    def __init__(self, table: Table, bodies: Bodies | None = None, *, answer_seconds: int = 86_400) -> None:
         self._table = table
+        self._bodies = bodies
         self._answer_seconds = answer_seconds
 
     def claim(self, claim: Claim) -> Payment:
@@ -119,6 +122,17 @@ class PaymentsLedger:
         row = None if row_key is None else found.get(row_key)
         bound_elsewhere = row is not None and row["payment"] != id.digest
         return (read_payment(found[key]) if key in found else None), bound_elsewhere
+
+    def keep(self, payment: Payment, answer: StoredAnswer) -> StoredAnswer:
+        """Put a body that is too big for the table where a resend will find it, before ``hold`` (rule 7).
+
+        No request for one that the table can take. Raises ``AnswersUnavailable``: then it must not be sold.
+        """
+        if answer.size <= INLINE_ANSWER_BYTES:
+            return answer
+        kept = describe(payment, answer.body)
+        self._big_bodies().put(kept, answer.body)
+        return replace(answer, kept=kept)
 
     def hold(self, payment: Payment, answer: StoredAnswer, now: int) -> Payment:
         """EXECUTING → SETTLING with the answer, in one transaction: before settle is ever invoked (rule 2)."""
@@ -305,11 +319,23 @@ class PaymentsLedger:
         return [key for turn in zip_longest(*shards) for key in turn if key is not None]
 
     def answer(self, id: PaymentId, now: int) -> StoredAnswer | None:
-        """The kept answer, or ``None`` past retention, whatever TTL has deleted yet (rule 10)."""
+        """The kept answer, or ``None`` past retention, whatever TTL has deleted yet (rule 10).
+
+        One more request for a body that is kept outside the table. Raises ``AnswerLost`` or
+        ``AnswersUnavailable``.
+        """
         item = self._table.get(answer_key(id))
         if item is None or item["expires_at"] <= now:
             return None
-        return read_answer(item)
+        answer = read_answer(item)
+        if answer.kept is None:
+            return answer
+        return replace(answer, body=read_body(self._big_bodies(), answer.kept))
+
+    def _big_bodies(self) -> Bodies:
+        if self._bodies is None:
+            raise AnswersUnavailable("no bucket is configured")
+        return self._bodies
 
     def _transact(self, writes: Sequence[Write]) -> None:
         try:

@@ -27,6 +27,7 @@ class Claim:
     route: str
     fingerprint: str
     resource_url: str
+    max_timeout_seconds: int
     owner: str
     source: str
     identifier: str | None
@@ -72,6 +73,8 @@ class Payment:
             signature=claim.signature,
             seen_block=claim.seen_block,
             seller=claim.seller,
+            max_timeout_seconds=claim.max_timeout_seconds,
+            resource_url=claim.resource_url,
         )
 
     def success(self) -> SettleResponse:
@@ -96,17 +99,30 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptBody:
+    """Where a body is kept that is too big for the table. ``sha256`` is in hex, ``size`` in bytes."""
+
+    key: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """The upstream's answer, encoded, as it is served now and on a resend."""
+    """The upstream's answer, encoded, as it is served now and on a resend.
+
+    ``kept`` says where the body is kept outside the table.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
+    kept: KeptBody | None = None
 
     @property
     def size(self) -> int:
         """Bytes of status, headers and body together."""
-        return 3 + sum(len(k) + len(v) + 4 for k, v in self.headers) + len(self.body)
+        return 3 + sum(len(k.encode()) + len(v.encode()) + 4 for k, v in self.headers) + len(self.body)
 
 
 def debt_row(payment: Payment, now: int, why: str) -> Mapping[str, Any]:

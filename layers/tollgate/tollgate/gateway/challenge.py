@@ -1,0 +1,76 @@
+"""The offer of a route, for callers who ask first and for gateways that want only the 402.
+
+    GET /x402/challenge?method=GET&path=/weather/paris
+
+``path`` is what would stand in the request line, so it is percent-encoded once for that and once for the query.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from tollgate.errors import BadRequest
+from tollgate.gateway.catalogue import METHODS, MethodNotAllowed
+from tollgate.gateway.offers import offer_at
+from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.ports import CatalogueSource
+from tollgate.payment.events import Event, Journal
+
+_PARAMETERS = frozenset({"method", "path"})
+_MOST_FIELDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """The use case. ``base_url`` has no trailing slash."""
+
+    catalogues: CatalogueSource
+    base_url: str
+    journal: Journal
+
+    def challenge(self, raw_query: str) -> Outcome:
+        """The answer that an unpaid request would get; a query that names no route says what is wrong."""
+        try:
+            wanted = _read(raw_query)
+            catalogue = self.catalogues.current()
+            match = catalogue.match(wanted["method"], wanted["path"])
+        except MethodNotAllowed as other:
+            # The Allow header speaks of this endpoint, which is not the route.
+            return Outcome(
+                Kind.BAD_REQUEST,
+                code=other.code,
+                sentence=f"The route at this path takes {other.allow}.",
+                status=other.status,
+                details={"allow": other.allow},
+                allow="GET, HEAD, OPTIONS",
+            )
+        except BadRequest as bad:
+            return Outcome(Kind.BAD_REQUEST, code=bad.code, sentence=bad.sentence, status=bad.status)
+        outcome = offer_at(self.base_url, catalogue, match)
+        self.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
+        return outcome
+
+
+def _read(raw_query: str) -> Mapping[str, str]:
+    """Exactly ``path`` and, unless it is GET, ``method``, each once. Raises ``BadRequest`` 400."""
+    try:
+        pairs = parse_qsl(
+            raw_query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError as error:
+        raise _wrong() from error
+    given = dict(pairs)
+    if len(given) != len(pairs) or not given.keys() <= _PARAMETERS or not given.get("path", "").startswith("/"):
+        raise _wrong()
+    given.setdefault("method", "GET")
+    if given["method"] not in METHODS:
+        raise BadRequest(400, "invalid_parameters", f"method must be one of {', '.join(METHODS)}.")
+    return given
+
+
+def _wrong() -> BadRequest:
+    return BadRequest(
+        400,
+        "invalid_parameters",
+        "Ask with path=/the/path and method=GET, each once and percent-encoded, nothing else.",
+    )

@@ -1,0 +1,128 @@
+"""Challenge: the same 402 as the route's own, for callers who ask first."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from local.chain import Chain
+from tests.support.functions import Functions
+
+CHALLENGE = "/x402/challenge"
+BROWSER = {"accept": "text/html,application/xhtml+xml", "user-agent": "Mozilla/5.0"}
+
+
+@pytest.fixture(scope="module")
+def functions(aws_endpoint: str, chain: Chain) -> Iterator[Functions]:
+    """A stack with a few routes; their upstreams are never called."""
+    with Functions(aws_endpoint, chain) as made:
+        made.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}", description="Weather", mime_type="text/plain")
+        made.sell("POST", "/orders", "http://127.0.0.1:9/orders", price=20_000)
+        yield made
+
+
+def query(method: str, path: str) -> str:
+    """The URL that asks for a route's offer."""
+    return f"{CHALLENGE}?method={method}&path={quote(path, safe='')}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/weather/paris"), ("POST", "/orders"), ("GET", "/weather/new%20york"), ("GET", "/weather/S%C3%A3o")],
+)
+@pytest.mark.parametrize("headers", [{}, BROWSER], ids=["client", "browser"])
+def test_the_challenge_is_the_routes_own_answer(
+    functions: Functions, method: str, path: str, headers: dict[str, str]
+) -> None:
+    """Status, headers and body, for a client and for a browser."""
+    direct = functions.request(method, path, headers=headers)
+    asked = functions.request("GET", query(method, path), headers=headers)
+    assert direct.status == asked.status == 402
+    assert asked.headers == direct.headers
+    assert asked.body == direct.body
+    assert "payment-required" in asked.headers
+
+
+def test_method_is_get_unless_said(functions: Functions) -> None:
+    """The usual question is short; HEAD of it has the same headers."""
+    short = functions.request("GET", f"{CHALLENGE}?path=/weather/paris")
+    assert short.headers == functions.request("GET", query("GET", "/weather/paris")).headers
+    head = functions.request("HEAD", f"{CHALLENGE}?path=/weather/paris")
+    assert (head.headers, head.body) == (short.headers, b"")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        (query("GET", "/nothing"), 404, "unknown_route"),
+        (query("GET", CHALLENGE), 404, "unknown_route"),
+        (query("POST", "/weather/paris"), 405, "method_not_allowed"),
+        (query("GET", "/orders"), 405, "method_not_allowed"),
+        (query("HEAD", "/weather/paris"), 400, "invalid_parameters"),
+        (query("get", "/weather/paris"), 400, "invalid_parameters"),
+        (query("GET", "weather/paris"), 400, "invalid_parameters"),
+        (query("GET", ""), 400, "invalid_parameters"),
+        (query("GET", "/weather/../orders"), 400, "ambiguous_path"),
+        (query("GET", "//weather/paris"), 400, "ambiguous_path"),
+        (query("GET", "/weather/paris?units=metric"), 400, "ambiguous_path"),
+        (query("GET", "/weather/a%2Fb"), 400, "ambiguous_path"),
+        (CHALLENGE, 400, "invalid_parameters"),
+        (f"{CHALLENGE}?", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?method=GET", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?path=/weather/paris&path=/orders", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?path=/weather/paris&price=0", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?path=/weather/paris&", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?path=%FF", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?" + "a&" * 20, 400, "invalid_parameters"),
+    ],
+)
+def test_what_is_not_for_sale_is_said(functions: Functions, asked: str, status: int, code: str) -> None:
+    """A structured error and no offer."""
+    reply = functions.request("GET", asked)
+    assert (reply.status, reply.json()["code"]) == (status, code)
+    assert reply.json()["error"]
+    assert reply.headers["content-type"] == "application/json"
+    assert "payment-required" not in reply.headers
+    assert (reply.headers.get("allow") == "GET, HEAD, OPTIONS") == (status == 405)
+
+
+def test_it_reads_the_routes_and_nothing_else(functions: Functions) -> None:
+    """No write, no secret, no RPC call; warm, not even a read."""
+    functions.cold("challenge")
+    with functions.recording() as seen:
+        functions.request("GET", query("GET", "/weather/paris"))
+        functions.request("GET", query("POST", "/orders"))
+    assert [call.operation for call in seen.aws] == ["BatchGetItem"]
+    assert seen.rpc == []
+
+
+def test_other_methods_are_told_which_one_is_right(functions: Functions) -> None:
+    """The body of a POST is not looked at."""
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        reply = functions.request(method, query("GET", "/weather/paris"))
+        assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert functions.request("OPTIONS", CHALLENGE).status == 204
+
+
+def test_a_payment_sent_here_buys_nothing(functions: Functions) -> None:
+    """Challenge only ever offers; the payment stays unused."""
+    payment = functions.sign(functions.buyer(), functions.offer("GET", "/weather/paris"))
+    reply = functions.request("GET", query("GET", "/weather/paris"), payment=payment)
+    assert reply.status == 402
+    assert "payment-response" not in reply.headers
+
+
+def test_a69_without_gas_there_is_nothing_to_offer(aws_endpoint: str, functions: Functions) -> None:
+    """As the route itself says."""
+    dynamo = functions.client("dynamodb")
+    status = '{"network":"eip155:84532","relayers":[],"hasGas":false,"checkedAt":1}'
+    item = {"pk": {"S": "NETWORK#eip155:84532"}, "status": {"S": status}, "checked_at": {"N": "1"}}
+    dynamo.put_item(TableName=functions.resource("RoutesTable"), Item=item)
+    try:
+        functions.cold("challenge", "proxy")
+        reply = functions.request("GET", query("GET", "/weather/paris"))
+        assert (reply.status, reply.json()["code"]) == (503, "no_payable_network")
+        assert reply.headers == functions.request("GET", "/weather/paris").headers
+    finally:
+        dynamo.delete_item(TableName=functions.resource("RoutesTable"), Key={"pk": item["pk"]})
+        functions.cold("challenge", "proxy")
