@@ -10,10 +10,11 @@ from tollgate.chain.answers import Head
 from tollgate.chain.rpc import Call, RpcError
 from tollgate.errors import ChainUnavailable
 from tollgate.payment.networks import Asset, NetworkInfo
-from tollgate.payment.settlement import TransferProof
+from tollgate.payment.settlement import Failed, TransferProof
 from tollgate.schemes.exact import eip3009
 from tollgate.schemes.logs import Log
 from tollgate.wire.models import Authorization
+from tollgate.wire.reasons import Reason
 
 # Common providers answer up to 10,000 blocks in one eth_getLogs.
 CHUNK_BLOCKS = 9000
@@ -35,6 +36,15 @@ class Use:
     proof: TransferProof | None
     head: Head
     finalised_past_deadline: bool
+
+    @property
+    def failure(self) -> Failed | None:
+        """Why nobody will be paid with it any more, where that is proven."""
+        if self.proof is not None:
+            return None
+        if self.used:
+            return Failed(Reason.AUTHORIZATION_CANCELLED)
+        return Failed(Reason.AUTHORIZATION_EXPIRED_UNUSED) if self.finalised_past_deadline else None
 
 
 def token_call(asset: Asset, data: bytes, block: str) -> Call:

@@ -2,16 +2,19 @@
 
 import os
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
 from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config
 
 from tollgate.edge.telemetry import PowertoolsJournal
 from tollgate.gateway.call import Parts
 from tollgate.gateway.catalogue_cache import CatalogueCache
 from tollgate.gateway.serve import Gateway
 from tollgate.gateway.upstream import HttpUpstream
+from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
@@ -20,6 +23,17 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.settings import read_ledger_settings, read_proxy_settings, read_settings
 from tollgate.wiring.settler import make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+# At most 6 s in all, of the 6 s that the upstream's own limit leaves of an invocation.
+_S3 = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+
+
+def _make_s3() -> "S3Client":
+    return boto3.client("s3", config=_S3)
 
 
 def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
@@ -31,12 +45,13 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
     secret = SecretReader()
     dynamo = boto3.client("dynamodb", config=AWS)
     payments = Table(dynamo, ledger.payments_table)
+    chains = ConfiguredChains(settings, secret)
     parts = Parts(
-        payments=PaymentsLedger(payments),
+        payments=PaymentsLedger(payments, S3Bodies(_make_s3, proxy.answers_bucket)),
         books=Books(payments),
         resends=Resends(payments),
-        chains=ConfiguredChains(settings, secret),
-        settler=make_settler(ledger.settle_function, ledger.settle_timeout, journal),
+        chains=chains,
+        settler=make_settler(settings, ledger, chains, secret, journal),
         upstream=HttpUpstream(allow_private=proxy.allow_private_upstreams, clock=time.monotonic, secrets=secret.get),
         clock=time.time,
         sleep=time.sleep,
@@ -46,5 +61,5 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
         domain=urlsplit(proxy.public_base_url).netloc,
         by_address=proxy.source_address_resends,
     )
-    routes = RoutesTable(dynamo, ledger.routes_table)
+    routes = RoutesTable(dynamo, ledger.routes_table, settings.network_ids)
     return Gateway.of(parts, CatalogueCache(routes.load, time.time))

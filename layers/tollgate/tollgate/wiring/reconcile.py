@@ -27,9 +27,10 @@ class Reconciler:
         self.journal = PowertoolsJournal(logger, metrics)
         dynamo = boto3.client("dynamodb", config=AWS)
         table = Table(dynamo, ledger.payments_table)
-        chains = ConfiguredChains(settings, SecretReader())
-        self.settler = make_settler(ledger.settle_function, ledger.settle_timeout, self.journal)
-        self.routes = RoutesTable(dynamo, ledger.routes_table)
+        secret = SecretReader()
+        chains = ConfiguredChains(settings, secret)
+        self.settler = make_settler(settings, ledger, chains, secret, self.journal)
+        self.routes = RoutesTable(dynamo, ledger.routes_table, settings.network_ids)
         payments = PaymentsLedger(table)
         books = Books(table)
         self.sweep = Sweep(

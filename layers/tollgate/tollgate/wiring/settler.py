@@ -1,18 +1,34 @@
-"""Our own settle function as the ``Settler`` of the proxy and of reconcile."""
+"""Who settles for the proxy and for reconcile: our own settle function, or a remote facilitator."""
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
 
 from tollgate.facilitator.invoke import FunctionSettler
+from tollgate.facilitator.remote import RemoteSettler
+from tollgate.facilitator.remote_http import RemoteHttp
 from tollgate.payment.events import Journal
+from tollgate.settings import FacilitatorSettings, LedgerSettings, Settings, read_facilitator_settings
+from tollgate.wiring.shared import ConfiguredChains, SecretReader
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 
-def make_settler(function_name: str, timeout: int, journal: Journal) -> FunctionSettler:
+def make_settler(
+    settings: Settings, ledger: LedgerSettings, chains: ConfiguredChains, secret: SecretReader, journal: Journal
+) -> FunctionSettler | RemoteSettler:
+    """The settler that the environment names. Raises ``ConfigurationError``."""
+    remote = read_facilitator_settings(os.environ, settings.stage)
+    if remote is None:
+        return _own(ledger.settle_function, ledger.settle_timeout, journal)
+    return _remote(remote, settings, chains, secret, journal)
+
+
+def _own(function_name: str, timeout: int, journal: Journal) -> FunctionSettler:
     def make(read_timeout: int) -> "LambdaClient":
         config = Config(
             connect_timeout=2,
@@ -22,3 +38,17 @@ def make_settler(function_name: str, timeout: int, journal: Journal) -> Function
         return boto3.client("lambda", config=config)
 
     return FunctionSettler(make, function_name, timeout, journal)
+
+
+def _remote(
+    remote: FacilitatorSettings, settings: Settings, chains: ConfiguredChains, secret: SecretReader, journal: Journal
+) -> RemoteSettler:
+    http = RemoteHttp(
+        remote.url,
+        remote.secret,
+        secrets=secret.get,
+        allow_private=settings.stage == "local",
+        clock=time.monotonic,
+    )
+    networks = [info.network for info in settings.networks]
+    return RemoteSettler(http, chains, networks, journal, clock=time.monotonic, sleep=time.sleep)
