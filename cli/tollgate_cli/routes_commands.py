@@ -10,6 +10,7 @@ from tollgate.ledger.dynamo import ConditionFailed
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import Snapshot
+from tollgate_cli import receivers
 from tollgate_cli.aws import Aws, FunctionFailed, invoke
 from tollgate_cli.changes import changes, still_accepted
 from tollgate_cli.facts import StackFacts
@@ -37,7 +38,8 @@ def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *
     """Make the stack serve the file's routes. Raises ``WrongFile``: then nothing is written."""
     stack = read_stack(aws.cloudformation, stack_name)
     read = read_routes_file(path, stack.facts)
-    table = RoutesTable(aws.dynamodb, stack.routes_table)
+    networks = [info.network for info in stack.facts.networks]
+    table = RoutesTable(aws.dynamodb, stack.routes_table, networks)
     current = table.load()
     merged = merge(current.routes, read.routes, now)
     Catalogue(Snapshot(merged))
@@ -51,6 +53,10 @@ def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *
         "applied": False,
         "version": current.version,
     }
+    clashes = receivers.shared(receivers.of_routes(merged, stack.facts.pay_to), receivers.sellers_of(stack, aws))
+    if clashes:
+        todo = "nothing was written: choose another payTo, or remove the seller with tollgate seller remove"
+        return Result(document | {"error": "; ".join(clashes)}, [], [*clashes, todo], code=1)
     if dry_run:
         return Result(document, [*lines, f"dry run: {_count(len(changed))} not applied"])
     if changed:
@@ -86,7 +92,12 @@ def _relayers(stack: Stack, aws: Aws, table: RoutesTable, progress: Progress) ->
         found.append({"network": str(info.network), "relayers": addresses, "hasGas": status.has_gas})
         if not status.has_gas:
             name = network_info(info.network).name
-            warnings.append(f"{name} is left out of the offers: send gas to its relayer {' or '.join(addresses)}")
+            mend = (
+                f"{stack.facilitator_url} does not settle there, or the secret with its headers is unusable"
+                if stack.facilitator_url
+                else f"send gas to its relayer {' or '.join(addresses)}"
+            )
+            warnings.append(f"{name} is left out of the offers: {mend}")
     return found, warnings
 
 

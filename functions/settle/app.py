@@ -1,23 +1,29 @@
-"""Settle: the one function that may sign. Invoked by IAM only, by the proxy and by reconcile.
+"""Settle: the one function that may sign. Invoked by the proxy and by reconcile, and over HTTP by sellers elsewhere.
 
 {"op": "settle", "request": {...}}  ->  an outcome, or {"outcome": "refused", "reason": "..."}
 {"op": "relayers"}                  ->  {"networks": [{"network", "relayers": [...], "hasGas"}]}
+{"op": "doctor"}                    ->  keys, clock and RPC endpoints as they look from here: wiring/doctor.py
+{"requestContext": {...}, ...}      ->  an HTTP answer: POST /x402/facilitator/settle
 """
 
 import time
+from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from tollgate.edge.facilitator_api import POST, for_seller
+from tollgate.edge.json_api import respond
 from tollgate.errors import Refusal
+from tollgate.gateway.messages import Answer, Request
 from tollgate.payment.settlement import SettleRequest, outcome_to_json
+from tollgate.wiring.doctor import checkup
 from tollgate.wiring.settle import Facilitator
 
 logger = Logger()
 metrics = Metrics()
-# Only AWS calls: a patched http.client would put the RPC URL, which holds the key, into every trace.
-tracer = Tracer(patch_modules=("botocore",))
 _facilitator: Facilitator | None = None
 
 
@@ -30,10 +36,11 @@ def _get_facilitator() -> Facilitator:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False, capture_error=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Settle one payment, or report the relayers. A bug or a lost write fails the invocation: unknown."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
+    if "requestContext" in event:
+        return respond(event, POST, partial(_serve, deadline=deadline), _bug)
     match event.get("op"):
         case "settle":
             request = SettleRequest.from_json(event["request"])
@@ -43,4 +50,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
                 return {"outcome": "refused", "reason": refused.reason.value}
         case "relayers":
             return _get_facilitator().relayers()
-    raise ValueError("op must be settle or relayers")
+        case "doctor":
+            return checkup()
+    raise ValueError("op must be settle, relayers or doctor")
+
+
+def _serve(request: Request, deadline: float) -> Answer:
+    facilitator = _get_facilitator()
+    settle = partial(facilitator.guests.settle, deadline=deadline)
+    return for_seller(facilitator.sellers, facilitator.journal, settle)(request)
+
+
+def _bug() -> None:
+    logger.exception("settle.bug")
+    metrics.add_metric(name="settle.bug", unit=MetricUnit.Count, value=1)

@@ -1,13 +1,19 @@
 """What the environment must say, read once at start; every problem is reported, and nothing is guessed."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from tollgate.errors import ConfigurationError
 from tollgate.payment.networks import NetworkInfo, network_info
+from tollgate.wire.primitives import Network
 
 STAGES = ("local", "test", "prod")
+
+_REST_OF_URL = r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*"
+_HTTPS_URL = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*" + _REST_OF_URL)
+_LOOPBACK_URL = re.compile(r"http://(localhost|127[.]0[.]0[.]1)" + _REST_OF_URL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +23,11 @@ class Settings:
     stage: str
     networks: tuple[NetworkInfo, ...]
     rpc_secret: str
+
+    @property
+    def network_ids(self) -> tuple[Network, ...]:
+        """The networks without their facts."""
+        return tuple(info.network for info in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class ProxySettings:
     public_base_url: str
     allow_private_upstreams: bool
     source_address_resends: bool
+    answers_bucket: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,14 @@ class SettleSettings:
     fee_cap: int
 
 
+@dataclass(frozen=True, slots=True)
+class FacilitatorSettings:
+    """A remote facilitator to settle through. ``secret`` is the *name* of the secret with its headers, or ""."""
+
+    url: str
+    secret: str
+
+
 class _Reader:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -57,6 +77,19 @@ class _Reader:
         value = self._environment.get(name, "").strip()
         if not value:
             self._problems.append(f"{name} is not set")
+        return value
+
+    def optional(self, name: str) -> str:
+        return self._environment.get(name, "").strip()
+
+    def facilitator_url(self, name: str, *, local: bool) -> str:
+        """An https URL, or http on this machine for a local stack; "" when there is none."""
+        value = self.optional(name)
+        if value and _HTTPS_URL.fullmatch(value) is None and not (local and _LOOPBACK_URL.fullmatch(value)):
+            self._problems.append(
+                f"{name} must be an https URL without a trailing slash, query or fragment; "
+                "http is for this machine and stage local"
+            )
         return value
 
     def number(self, name: str) -> int:
@@ -94,6 +127,9 @@ class _Reader:
             self._problems.append(f"{name} mixes test and main networks")
         if any(not info.testnet for info in found) != (stage == "prod") and found:
             self._problems.append(f"{name}: main networks and stage prod go together, never one alone")
+        if any(info.local for info in found) and stage != "local":
+            self._problems.append(f"{name}: a chain on this machine needs stage local")
+        self._problems += [f"{name}: {why}" for info in found if (why := info.refusal()) is not None]
         return tuple(found)
 
     def stage(self, name: str) -> str:
@@ -101,6 +137,9 @@ class _Reader:
         if value and value not in STAGES:
             self._problems.append(f"{name} must be one of {', '.join(STAGES)}")
         return value
+
+    def problem(self, sentence: str) -> None:
+        self._problems.append(sentence)
 
     def done(self) -> None:
         if self._problems:
@@ -137,9 +176,24 @@ def read_proxy_settings(environment: Mapping[str, str]) -> ProxySettings:
         public_base_url=reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/"),
         allow_private_upstreams=reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS"),
         source_address_resends=reader.flag("TOLLGATE_SOURCE_ADDRESS_RESENDS"),
+        answers_bucket=reader.text("TOLLGATE_ANSWERS_BUCKET"),
     )
     reader.done()
     return settings
+
+
+def read_facilitator_settings(environment: Mapping[str, str], stage: str) -> FacilitatorSettings | None:
+    """The remote facilitator, or ``None`` when the settle function settles.
+
+    Raises ``ConfigurationError`` naming every variable that is wrong.
+    """
+    reader = _Reader(environment)
+    url = reader.facilitator_url("TOLLGATE_FACILITATOR_URL", local=stage == "local")
+    secret = reader.optional("TOLLGATE_FACILITATOR_SECRET")
+    if secret and not url:
+        reader.problem("TOLLGATE_FACILITATOR_SECRET holds headers for TOLLGATE_FACILITATOR_URL, which is not set")
+    reader.done()
+    return FacilitatorSettings(url, secret) if url else None
 
 
 def read_settle_settings(environment: Mapping[str, str]) -> SettleSettings:
@@ -153,3 +207,45 @@ def read_settle_settings(environment: Mapping[str, str]) -> SettleSettings:
     )
     reader.done()
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class SellersSettings:
+    """What verify, and settle over HTTP, need to serve sellers elsewhere."""
+
+    sellers_table: str
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSettings:
+    """What challenge needs. ``public_base_url`` has no trailing slash."""
+
+    routes_table: str
+    public_base_url: str
+
+
+def read_sellers_settings(environment: Mapping[str, str]) -> SellersSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = SellersSettings(reader.text("TOLLGATE_SELLERS_TABLE"), reader.text("TOLLGATE_ASSET"))
+    reader.done()
+    return settings
+
+
+def read_catalogue_settings(environment: Mapping[str, str]) -> CatalogueSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = CatalogueSettings(
+        reader.text("TOLLGATE_ROUTES_TABLE"), reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/")
+    )
+    reader.done()
+    return settings
+
+
+def read_routes_table(environment: Mapping[str, str]) -> str:
+    """The name of the routes table. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    name = reader.text("TOLLGATE_ROUTES_TABLE")
+    reader.done()
+    return name

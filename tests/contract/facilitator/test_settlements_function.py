@@ -43,6 +43,7 @@ def handler(monkeypatch: pytest.MonkeyPatch, aws_endpoint: str, chain: Chain) ->
         "TOLLGATE_SETTLEMENTS_TABLE": create_table(client("dynamodb", aws_endpoint)),
         "TOLLGATE_RELAYER_KEYS": key,
         "TOLLGATE_MAX_FEE_GWEI": FEE_GWEI,
+        "TOLLGATE_SELLERS_TABLE": "asked by sellers elsewhere only",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
         "POWERTOOLS_SERVICE_NAME": "settle",

@@ -1,16 +1,17 @@
 """The settlements ledger against a real DynamoDB server: what each condition lets through."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from tests.support.payments import some_address, some_claim, some_proof, some_word
 from tests.support.settling import NewWorld
-from tollgate.ledger.dynamo import Table
-from tollgate.ledger.settlement_items import Settlement, Slot
-from tollgate.ledger.settlements import KnownSettlement, NonceTaken, SettlementsLedger
+from tollgate.ledger.dynamo import Table, TransactionCancelled
+from tollgate.ledger.settlement_items import DailyCap, Settlement, Slot
+from tollgate.ledger.settlements import CapReached, KnownSettlement, NonceTaken, SettlementsLedger
+from tollgate.payment.record import Payment
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
-from tollgate.payment.states import SettlementState
+from tollgate.payment.states import SettlementState, State
 from tollgate.wire.reasons import Reason
 
 RELAYER = some_address()
@@ -18,10 +19,7 @@ RELAYER = some_address()
 
 def some_request() -> SettleRequest:
     """A payment that no chain has seen."""
-    claim = some_claim()
-    return SettleRequest(
-        claim.id.network, claim.id.asset, claim.authorization, claim.signature, claim.seen_block, "self"
-    )
+    return Payment(some_claim(), State.SETTLING, 1).settle_request()
 
 
 @pytest.fixture
@@ -64,6 +62,24 @@ def test_the_nonce_is_the_larger_of_stored_and_chain(table: Table) -> None:
     ledger = SettlementsLedger(table)
     assert nonce(ledger.reserve(some_request(), RELAYER, 7, "me", 100)) == 7
     assert nonce(ledger.reserve(some_request(), RELAYER, 3, "me", 100)) == 8
+
+
+def test_at_a_days_cap_a_payment_that_is_known_is_known(table: Table) -> None:
+    """A cancelled transaction that names the cap alone: what was begun is answered, not refused (rule 1)."""
+    ledger = SettlementsLedger(table)
+    request, cap = some_request(), DailyCap("tea-shop", 20_000, 1)
+    first = ledger.reserve(request, RELAYER, 0, "me", 100, cap=cap)
+
+    def only_the_cap(_: object) -> NoReturn:
+        raise TransactionCancelled({3: None})
+
+    table.transact = only_the_cap  # type: ignore[method-assign, assignment]
+    assert ledger.reserve(request, RELAYER, 0, "me", 100, cap=cap) == first
+    with pytest.raises(KnownSettlement) as known:
+        ledger.reserve(request, RELAYER, 0, "another", 100, cap=cap)
+    assert known.value.settlement == first
+    with pytest.raises(CapReached):
+        ledger.reserve(some_request(), RELAYER, 0, "me", 100, cap=cap)
 
 
 def test_a_payment_is_reserved_once_and_the_loser_sees_what_stands(table: Table) -> None:

@@ -15,7 +15,9 @@ from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleReques
 from tollgate.wire.reasons import Reason
 
 CLAIM = some_claim()
-REQUEST = SettleRequest(CLAIM.id.network, CLAIM.id.asset, CLAIM.authorization, CLAIM.signature, 7, "self")
+REQUEST = SettleRequest(
+    CLAIM.id.network, CLAIM.id.asset, CLAIM.authorization, CLAIM.signature, 7, "self", 60, CLAIM.resource_url
+)
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": ""}}, "Invoke")
 
 

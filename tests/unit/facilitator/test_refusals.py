@@ -53,7 +53,7 @@ def request_() -> SettleRequest:
     payer = LocalSigner(secrets.token_bytes(32))
     a = Authorization(payer.address(), Address(b"\x01" * 20), 10_000, 0, 1_800_000_060, Bytes32(b"\x02" * 32))
     signature = payer.sign(eip3009.digest(ASSET, INFO.network, a))
-    return SettleRequest(INFO.network, ASSET.address, a, signature, 7, "self")
+    return SettleRequest(INFO.network, ASSET.address, a, signature, 7, "self", 60, "https://api.example/x")
 
 
 def test_a_forged_signature_is_refused_before_any_port_is_used(service: SettleService, request_: SettleRequest) -> None:

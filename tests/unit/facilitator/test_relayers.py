@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.payments import some_claim
+from tests.support.settling import ListJournal
 from tollgate.chain.signer import LocalSigner
 from tollgate.errors import ChainUnavailable, ConfigurationError
 from tollgate.facilitator.fees import TRANSFER_GAS
@@ -91,3 +92,11 @@ def test_a_network_without_an_rpc_is_unknown_and_does_not_hide_the_others() -> N
     gas = {n["network"]: (n["hasGas"], n["relayers"][0]["balanceWei"]) for n in found["networks"]}
     assert gas == {"eip155:84532": (None, None), "eip155:31337": (True, str(ENOUGH))}
     assert found["networks"][0]["relayers"][0]["address"] == str(SIGNERS[0].address())
+
+
+def test_a69_the_poorest_relayer_decides_how_many_settlements_are_left() -> None:
+    """What the alarms look at: whole transfers at the fee cap."""
+    journal = ListJournal()
+    made = lanes(chain84532=[700 * ENOUGH, 3 * ENOUGH - 1], chain31337=[ENOUGH, 0])
+    relayer_status(made, Relayers(SIGNERS[:2]), FEE_CAP, journal, 5)
+    assert [fields["settlements_left"] for _, fields in journal.lines] == [2, 0]

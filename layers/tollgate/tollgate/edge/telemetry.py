@@ -1,9 +1,14 @@
-"""The journal over Powertools: one structured log line and one EMF count for every event."""
+"""The journal over Powertools: one structured log line and one EMF count for every event, and what some measure.
+
+Every metric has the dimension ``service``, the function's name. What is measured per network has a second
+dimension set with ``network``; alarms look at ``service`` alone, where the worst network shows.
+"""
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
-from tollgate.payment.events import Event
+from tollgate.payment.events import MEASURED, Event
 
 _WARNINGS = frozenset(
     {
@@ -12,6 +17,8 @@ _WARNINGS = frozenset(
         Event.PAYMENT_REVERSED,
         Event.PAYMENT_PAID_UNSERVED,
         Event.PAYMENT_UNKNOWN,
+        Event.ANSWER_LOST,
+        Event.ANSWER_UNAVAILABLE,
         Event.SETTLEMENT_FAILED,
         Event.CHAIN_UNAVAILABLE,
         Event.RECONCILE_ITEM_FAILED,
@@ -32,3 +39,17 @@ class PowertoolsJournal:
         write = self._logger.warning if event in _WARNINGS else self._logger.info
         write(event.value, extra=kept)
         self._metrics.add_metric(name=event.value, unit=MetricUnit.Count, value=1)
+        for name in MEASURED.get(event, ()):
+            if name in kept:
+                self._measure(f"{event.value}.{name}", float(kept[name]), kept.get("network"))
+
+    def _measure(self, name: str, value: float, network: object) -> None:
+        unit = MetricUnit.Seconds if name.endswith("_seconds") else MetricUnit.Count
+        if network is None:
+            self._metrics.add_metric(name=name, unit=unit, value=value)
+            return
+        # A record of its own: dimensions belong to all metrics of a record.
+        own = AmazonCloudWatchEMFProvider()
+        own.add_metric(name=name, unit=unit, value=value)
+        own.add_dimensions(service=own.service, network=str(network))
+        own.flush_metrics()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tollgate.chain.evm import Preparation, Receipt, Use
-from tollgate.ledger.settlement_items import OpenSlot, Settlement, Slot
+from tollgate.ledger.settlement_items import DailyCap, OpenSlot, Settlement, Slot
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
@@ -72,8 +72,9 @@ class SettlementLedger(Protocol):
         lease_until: int,
         *,
         asked_twice: bool = False,
+        cap: DailyCap | None = None,
     ) -> Settlement:
-        """Reserve the relayer's next nonce. Raises ``KnownSettlement``, ``NonceTaken``, ``FarAhead``."""
+        """Reserve a relayer's next nonce. Raises ``KnownSettlement``, ``NonceTaken``, ``FarAhead``, ``CapReached``."""
 
     def store_bytes(self, settlement: Settlement, raw: bytes, transaction: Bytes32, *, filler: bool) -> Settlement:
         """RESERVED → SIGNED; the first stored bytes win."""

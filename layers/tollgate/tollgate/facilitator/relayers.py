@@ -52,12 +52,14 @@ def relayer_status(lanes: Lanes, relayers: Relayers, fee_cap: int, journal: Jour
             unknown = [{"address": str(address), "balanceWei": None} for address in addresses]
             networks.append({"network": str(network), "relayers": unknown, "hasGas": None})
             continue
-        has_gas = all(balance >= TRANSFER_GAS * fee_cap for balance in balances)
+        settlements_left = min(balances) // (TRANSFER_GAS * fee_cap)
+        has_gas = settlements_left > 0
         journal.record(
             Event.RELAYER_STATUS,
             network=str(network),
             has_gas=has_gas,
             lowest_wei=str(min(balances)),
+            settlements_left=settlements_left,
         )
         networks.append(
             {

@@ -9,18 +9,18 @@ is ``Pending``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import ceil
 
 from tollgate.chain.evm import Preparation
 from tollgate.errors import ChainUnavailable, LostRace, Refusal
+from tollgate.facilitator.call import Call, Guest, refuse_unsettleable
 from tollgate.facilitator.delivery import Delivery
 from tollgate.facilitator.ports import Clock, Lane, Lanes, SettlementLedger, Sleep
 from tollgate.facilitator.relayers import Relayers
+from tollgate.facilitator.reserving import Reserving
 from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.facilitator.verdicts import Verdicts, budget, same_business
 from tollgate.ledger.settlement_items import Settlement
-from tollgate.ledger.settlements import FarAhead, KnownSettlement, NonceTaken
+from tollgate.ledger.settlements import KnownSettlement, NonceTaken
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleOutcome, SettleRequest
 from tollgate.payment.states import SettlementState
@@ -29,23 +29,10 @@ from tollgate.wire.reasons import Reason
 
 # What is kept back of the deadline for the last write and the answer.
 MARGIN_SECONDS = 2.0
-# Rule 11: a lease outlives its invocation.
-LEASE_SLACK_SECONDS = 5
-_RESERVE_PAUSE_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One call of settle. ``deadline`` is when the process may be gone, ``until`` when to answer."""
-
-    request: SettleRequest
-    lane: Lane
-    deadline: float
-    until: float
 
 
 class SettleService:
-    """The use case. ``jitter`` gives numbers in 0..1, ``new_owner`` a fresh random token."""
+    """The use case. ``jitter`` and ``new_owner`` as in ``Reserving``."""
 
     def __init__(
         self,
@@ -66,33 +53,34 @@ class SettleService:
         self._journal = journal
         self._fee_cap = fee_cap
         self._clock = clock
-        self._sleep = sleep
-        self._jitter = jitter
-        self._new_owner = new_owner
+        self._reserving = Reserving(
+            relayers, ledger, journal, clock=clock, sleep=sleep, jitter=jitter, new_owner=new_owner
+        )
         self._signing = SlotSigner(relayers, ledger, journal)
         self._verdicts = Verdicts(relayers, ledger, journal, clock, sleep)
         self._delivery = Delivery(self._signing, self._verdicts, ledger, journal, clock, sleep)
 
-    def settle(self, request: SettleRequest, deadline: float) -> SettleOutcome:
-        """Settle, or say how it stands. ``deadline`` is Unix seconds; idempotent.
+    def settle(self, request: SettleRequest, deadline: float, guest: Guest | None = None) -> SettleOutcome:
+        """Settle, or say how it stands. ``deadline`` is Unix seconds; idempotent. ``guest``: the seller is elsewhere.
 
         Raises ``Refusal``, having written and sent nothing: INVALID_NETWORK, INVALID_REQUIREMENTS (an
         asset that is not ours to settle), SIGNATURE, DUPLICATE_SETTLEMENT (the authorization is being,
-        or was, settled for another seller or on other terms). A refusal says nothing about the money.
+        or was, settled for another seller or on other terms); for a guest also DAILY_CAP, and what the chain
+        says against a payment that is not known here. A refusal says nothing about the money.
         """
         try:
-            outcome = self._checked(request, deadline)
+            outcome = self._checked(request, deadline, guest)
         except Refusal as refused:
             self._journal.record(Event.PAYMENT_REFUSED, payment=request.payment_id.digest, reason=refused.reason.value)
             raise
         self._report(request, outcome)
         return outcome
 
-    def _checked(self, request: SettleRequest, deadline: float) -> SettleOutcome:
+    def _checked(self, request: SettleRequest, deadline: float, guest: Guest | None) -> SettleOutcome:
         try:
             lane = self._lane(request)
             eip3009.check_signature(lane.asset, request.network, request.authorization, request.signature)
-            return self._settle(_Call(request, lane, deadline, deadline - MARGIN_SECONDS))
+            return self._settle(Call(request, lane, deadline, deadline - MARGIN_SECONDS, guest))
         except ChainUnavailable as down:
             self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network), why=str(down))
         except LostRace:
@@ -109,7 +97,7 @@ class SettleService:
             raise Refusal(Reason.INVALID_REQUIREMENTS, f"this facilitator does not settle {request.asset}")
         return lane
 
-    def _settle(self, call: _Call) -> SettleOutcome:
+    def _settle(self, call: Call) -> SettleOutcome:
         request, lane = call.request, call.lane
         relayer = self._relayers.pick(request.payment_id).address()
         preparation = lane.chain.prepare(
@@ -121,13 +109,15 @@ class SettleService:
         )
         market = Market.of(preparation, self._fee_cap)
         check = preparation.check
+        call = call.seen(check)
+        request = call.request
         if check.nonce_used or not check.would_succeed or market.fees is None:
             known = self._ledger.get(request.payment_id)
             if known is None:
                 return self._without_reservation(call, preparation)
             return self._resume(call, same_business(known, request), preparation, market)
         try:
-            reserved = self._reserve(call, preparation)
+            reserved = self._reserving.reserve(call, preparation)
         except KnownSettlement as known_:
             return self._resume(call, same_business(known_.settlement, request), preparation, market)
         except NonceTaken:
@@ -141,11 +131,13 @@ class SettleService:
             return self._resume(call, signed, preparation, market)
         return self._delivery.deliver(lane, signed, preparation.chain_nonce, market, call.until)
 
-    def _without_reservation(self, call: _Call, preparation: Preparation) -> SettleOutcome:
+    def _without_reservation(self, call: Call, preparation: Preparation) -> SettleOutcome:
         """The authorization cannot be settled by us as things are: has that been decided for good?
 
         A simulation that fails proves nothing: after a refill anyone can submit it again (rule 2).
         """
+        if call.guest is not None:
+            refuse_unsettleable(call, preparation.check)
         a = call.request.authorization
         used = preparation.check.nonce_used
         if not used and preparation.check.head.timestamp < a.valid_before:
@@ -154,38 +146,7 @@ class SettleService:
             return Pending()
         return self._verdicts.judge(call.lane, call.request, None, call.until, expect_use=used)
 
-    def _reserve(self, call: _Call, preparation: Preparation) -> Settlement:
-        """Win a nonce, before anything is signed. Raises ``KnownSettlement``, ``NonceTaken``."""
-        request = call.request
-        relayer = self._relayers.pick(request.payment_id).address()
-        owner = self._new_owner()
-        lease_until = ceil(call.deadline) + LEASE_SLACK_SECONDS
-        chain_nonce, asked_twice = preparation.chain_nonce, False
-        while True:
-            try:
-                reserved = self._ledger.reserve(
-                    request, relayer, chain_nonce, owner, lease_until, asked_twice=asked_twice
-                )
-            except FarAhead:
-                # One wrong answer would move the counter for ever; too low a nonce harms one payment only.
-                left = budget(call.until, self._clock())
-                chain_nonce = min(chain_nonce, call.lane.chain.transaction_count(relayer, left))
-                asked_twice = True
-                continue
-            except NonceTaken:
-                if self._clock() >= call.until:
-                    raise
-                self._sleep(_RESERVE_PAUSE_SECONDS * self._jitter())
-                continue
-            self._journal.record(
-                Event.SETTLEMENT_RESERVED,
-                payment=request.payment_id.digest,
-                relayer=str(relayer),
-                nonce=reserved.slot.nonce if reserved.slot else None,
-            )
-            return reserved
-
-    def _resume(self, call: _Call, known: Settlement, preparation: Preparation, market: Market) -> SettleOutcome:
+    def _resume(self, call: Call, known: Settlement, preparation: Preparation, market: Market) -> SettleOutcome:
         """Go on from what the ledger holds."""
         lane, request = call.lane, call.request
         if known.proof is not None and not self._verdicts.stands(lane, known.proof, call.until):

@@ -77,10 +77,8 @@ class Verdicts:
             if use is not None:
                 if use.proof is not None:
                     return self.confirm(request, known, use.proof)
-                if use.used:
-                    return self._store(request, known, Failed(Reason.AUTHORIZATION_CANCELLED))
-                if use.finalised_past_deadline:
-                    return self._store(request, known, Failed(Reason.AUTHORIZATION_EXPIRED_UNUSED))
+                if use.failure is not None:
+                    return self._store(request, known, use.failure)
             if not expect_use or self._clock() + _LOOK_AGAIN_SECONDS >= until:
                 return known.outcome if known else Pending()
             self._sleep(_LOOK_AGAIN_SECONDS)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 
-from tollgate.ledger.dynamo import Item, Value
+from tollgate.ledger.dynamo import Item, Update, Value
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.settlement import (
     Confirmed,
@@ -17,6 +17,8 @@ from tollgate.payment.settlement import (
 from tollgate.payment.states import SettlementState
 from tollgate.wire.primitives import Address, Bytes32, Network
 from tollgate.wire.reasons import Reason
+
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,34 @@ class OpenSlot:
     settlement: Settlement | None = None
     raw: bytes | None = field(default=None, repr=False)
     orphan_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DailyCap:
+    """How many settlements a seller may begin on one day; ``day`` counts UTC days since 1970."""
+
+    seller: str
+    day: int
+    most: int
+
+    @classmethod
+    def at(cls, seller: str, most: int, now: int) -> "DailyCap":
+        """The cap of the day that ``now`` (Unix seconds) is in."""
+        return cls(seller, now // _DAY_SECONDS, most)
+
+    @property
+    def key(self) -> str:
+        """Key of the day's counter."""
+        return f"CAP#{self.seller}#{self.day}"
+
+    def count(self) -> Update:
+        """Count one more, or fail."""
+        expires = (self.day + 2) * _DAY_SECONDS
+        room = "#count < :most"
+        # No item yet is room for one, unless nothing is allowed at all.
+        condition = f"attribute_not_exists(pk) OR {room}" if self.most > 0 else room
+        values: dict[str, Value] = {":one": 1, ":most": self.most, ":expires": expires}
+        return Update(self.key, "SET expires_at = :expires ADD #count :one", condition, values, {"#count": "count"})
 
 
 def terms_of(request: SettleRequest) -> str:

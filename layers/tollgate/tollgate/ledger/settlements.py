@@ -3,10 +3,11 @@
     STL#<payment id>                  the settlement: seller, terms, nonce, signed bytes, outcome
     RLY#<network>#<relayer>           {next}: the nonce that the relayer reserves next
     NNC#<network>#<relayer>#<nonce>   {payment}: whose nonce this is; or {raw, tx_hash}: a filled hole
+    CAP#<seller>#<day>                {count}: settlements that a seller elsewhere has begun on that day
 
 Timeline of one settlement, each line one request, each condition derived from the arrows:
 
-    reserve       put STL (absent) as RESERVED + RLY next: n -> n+1 (still n) + put NNC (absent)
+    reserve       put STL (absent) as RESERVED + RLY next: n -> n+1 (still n) + put NNC (absent) [+ CAP count: c -> c+1]
     store_bytes   RESERVED -> SIGNED, if no bytes are there yet: the first stored bytes win
     conclude      SIGNED -> CONFIRMED | FAILED
     reopen        CONFIRMED -> SIGNED, when the block of the proof is gone
@@ -26,6 +27,7 @@ from tollgate.ledger.dynamo import (
     Value,
 )
 from tollgate.ledger.settlement_items import (
+    DailyCap,
     OpenSlot,
     Settlement,
     Slot,
@@ -45,6 +47,8 @@ from tollgate.wire.primitives import Address, Bytes32, Network
 RETENTION_SECONDS = 400 * 86_400
 # More nonces than one settle would fill, if the chain's count turned out wrong.
 FAR_AHEAD = 100
+# Where the seller's cap stands in the reserving transaction.
+_CAP = 3
 
 
 class KnownSettlement(LostRace):
@@ -57,6 +61,10 @@ class KnownSettlement(LostRace):
 
 class NonceTaken(LostRace):
     """Another settlement reserved the nonce first; the next attempt goes by what stands there now."""
+
+
+class CapReached(LostRace):
+    """The seller's settlements of the day are used up; nothing was written."""
 
 
 class FarAhead(LostRace):
@@ -88,12 +96,14 @@ class SettlementsLedger:
         lease_until: int,
         *,
         asked_twice: bool = False,
+        cap: DailyCap | None = None,
     ) -> Settlement:
         """Put the settlement as RESERVED with the relayer's next nonce: max(stored, ``chain_nonce``).
 
-        One request when this instance knows the counter. ``owner`` is this invocation's random token:
-        it recognises a write of ours whose answer was lost. Raises ``KnownSettlement``, ``NonceTaken``, and
-        ``FarAhead``, having written nothing, unless the chain was ``asked_twice``.
+        One request when this instance knows the counter. ``owner`` is this invocation's random token: it
+        recognises a write of ours whose answer was lost. ``cap`` counts the settlement, exactly once, with it.
+        Raises ``KnownSettlement``, ``NonceTaken``, ``CapReached``, and ``FarAhead``, having written nothing, unless
+        the chain was ``asked_twice``.
         """
         counter = relayer_key(request.network, relayer)
         remembered = counter in self._next
@@ -122,19 +132,24 @@ class SettlementsLedger:
                             "expires_at": lease_until + RETENTION_SECONDS,
                         }
                     ),
+                    *([cap.count()] if cap else []),
                 ]
             )
         except TransactionCancelled as lost:
             if 1 in lost.failed:
                 self._remember(counter, lost.failed[1])
-            if 0 in lost.failed:
-                known = lost.failed[0]
+            capped = _CAP in lost.failed
+            if 0 in lost.failed or capped:
+                # Not every failed condition need be named, and what is known is never merely refused (rule 1).
+                known = lost.failed.get(0)
                 standing = read_settlement(known) if known else self.get(request.payment_id)
-                if standing is None:
-                    raise NonceTaken("the settlement went away meanwhile") from lost
-                if standing.owner == owner:
+                if standing is not None and standing.owner == owner:
                     return standing
-                raise KnownSettlement(standing) from lost
+                if standing is not None:
+                    raise KnownSettlement(standing) from lost
+                if capped:
+                    raise CapReached("the seller's cap of the day is reached") from lost
+                raise NonceTaken("the settlement went away meanwhile") from lost
             if 1 not in lost.failed and (not remembered or counter in self._above):
                 self._above[counter] = slot.nonce + 1
             raise NonceTaken(f"nonce {slot.nonce} is taken") from lost

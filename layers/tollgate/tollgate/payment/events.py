@@ -4,7 +4,9 @@ Fields are ids, states, hashes, codes and numbers. Signatures, keys, identifiers
 never fields (threat 104); a test scans the log of the whole suite.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 
@@ -12,6 +14,7 @@ class Event(StrEnum):
     """What happened; each is also the name of a metric that counts it."""
 
     OFFER_MADE = "offer.made"
+    PAYMENT_VERIFIED = "payment.verified"
     PAYMENT_REFUSED = "payment.refused"
     PAYMENT_CLAIMED = "payment.claimed"
     PAYMENT_RELEASED = "payment.released"
@@ -23,19 +26,35 @@ class Event(StrEnum):
     PAYMENT_REVERSED = "payment.reversed"
     PAYMENT_PAID_UNSERVED = "payment.paid_unserved"
     PAYMENT_RESENT = "payment.resent"
+    PAYMENT_REPLAYED = "payment.replayed"
     PAYMENT_WAITED = "payment.waited"
     PAYMENT_UNKNOWN = "payment.unknown"
     UPSTREAM_FAILED = "upstream.failed"
+    ANSWER_UNAVAILABLE = "answer.unavailable"
+    ANSWER_LOST = "answer.lost"
     SETTLEMENT_RESERVED = "settlement.reserved"
     SETTLEMENT_SIGNED = "settlement.signed"
     SETTLEMENT_BROADCAST = "settlement.broadcast"
     SETTLEMENT_CONFIRMED = "settlement.confirmed"
     SETTLEMENT_FAILED = "settlement.failed"
     SETTLEMENT_PENDING = "settlement.pending"
+    SELLER_UNAUTHORIZED = "seller.unauthorized"
     RELAYER_STATUS = "relayer.status"
     CHAIN_UNAVAILABLE = "chain.unavailable"
     RECONCILE_DONE = "reconcile.done"
     RECONCILE_ITEM_FAILED = "reconcile.item_failed"
+
+
+# Fields that are metrics too, named "<event>.<field>": what an alarm compares with a number. Those whose name
+# ends in _seconds are seconds, the others counts.
+MEASURED: Mapping[Event, tuple[str, ...]] = MappingProxyType(
+    {
+        # How many more transfers the poorest relayer of a network can pay at the fee cap.
+        Event.RELAYER_STATUS: ("settlements_left",),
+        # The age of the oldest payment that is neither settled nor given up; 0 when the pass saw none.
+        Event.RECONCILE_DONE: ("oldest_open_seconds",),
+    }
+)
 
 
 class Journal(Protocol):

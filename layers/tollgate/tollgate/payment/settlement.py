@@ -15,7 +15,11 @@ from tollgate.wire.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class SettleRequest:
-    """An authorization to put on chain. ``seen_block`` is the height at which the nonce was still unused."""
+    """An authorization to put on chain.
+
+    ``seen_block`` is the height at which the nonce was still unused. ``max_timeout_seconds`` and
+    ``resource_url`` are what was offered: a remote facilitator is told them.
+    """
 
     network: Network
     asset: Address
@@ -23,6 +27,8 @@ class SettleRequest:
     signature: bytes = field(repr=False)
     seen_block: int
     seller: str
+    max_timeout_seconds: int
+    resource_url: str
 
     @property
     def payment_id(self) -> PaymentId:
@@ -44,6 +50,8 @@ class SettleRequest:
             "signature": "0x" + self.signature.hex(),
             "seenBlock": self.seen_block,
             "seller": self.seller,
+            "maxTimeoutSeconds": self.max_timeout_seconds,
+            "resourceUrl": self.resource_url,
         }
 
     @classmethod
@@ -63,6 +71,9 @@ class SettleRequest:
             signature=parse_hex(data["signature"], max_bytes=65),
             seen_block=int(data["seenBlock"]),
             seller=str(data["seller"]),
+            # Requests that the first version wrote down do not say.
+            max_timeout_seconds=int(data.get("maxTimeoutSeconds", 60)),
+            resource_url=str(data.get("resourceUrl", "")),
         )
 
 

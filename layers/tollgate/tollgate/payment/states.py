@@ -23,6 +23,10 @@ class State(StrEnum):
     REFUNDED = "REFUNDED"
 
 
+# Neither paid nor given up: what an operator is called for when it lasts. The others are only looked at again.
+OPEN = frozenset({State.EXECUTING, State.SETTLING, State.REVERSED, State.UNRESOLVED})
+
+
 class SettlementState(StrEnum):
     """Where a settlement stands in the facilitator's ledger."""
 

@@ -18,11 +18,10 @@ from tollgate.ledger.payments import PaymentsLedger
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.networks import Asset, network_info
 from tollgate.payment.record import Payment
-from tollgate.payment.settlement import Confirmed, Failed
-from tollgate.payment.states import State
+from tollgate.payment.settlement import Confirmed
+from tollgate.payment.states import OPEN, State
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Bytes32, Network
-from tollgate.wire.reasons import Reason
 
 PAGE = 50
 RPC_TIMEOUT_SECONDS = 5.0
@@ -77,7 +76,8 @@ class Sweep:
                 payment = self.payments.get_by_key(pk)
                 if payment is None:
                     continue
-                oldest = max(oldest, int(self.clock()) - payment.claim.claimed_at)
+                if payment.state in OPEN:
+                    oldest = max(oldest, int(self.clock()) - payment.claim.claimed_at)
                 # Pushed back before it is looked at: an item that kills the pass cannot starve the others.
                 self.payments.reschedule(payment, int(self.clock()) + _backoff(payment.attempts))
                 self._visit(payment, deadline)
@@ -89,7 +89,7 @@ class Sweep:
                 if not isinstance(error, TollgateError):
                     bug = error
             done += 1
-        self.journal.record(Event.RECONCILE_DONE, visited=done, failed=failed, oldest_seconds=oldest)
+        self.journal.record(Event.RECONCILE_DONE, visited=done, failed=failed, oldest_open_seconds=oldest)
         if bug is not None:
             # Loud, but not before the others were looked at.
             raise bug
@@ -146,10 +146,8 @@ class Sweep:
             return
         if use.proof is not None:
             self.settling.conclude(payment, Confirmed(use.proof, ours=False))
-        elif use.used:
-            self.settling.conclude(payment, Failed(Reason.AUTHORIZATION_CANCELLED))
-        elif use.finalised_past_deadline:
-            self.settling.conclude(payment, Failed(Reason.AUTHORIZATION_EXPIRED_UNUSED))
+        elif use.failure is not None:
+            self.settling.conclude(payment, use.failure)
         else:
             self.payments.reschedule(payment, int(self.clock()) + _backoff(payment.attempts))
 

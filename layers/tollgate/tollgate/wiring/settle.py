@@ -11,14 +11,17 @@ from aws_lambda_powertools import Logger, Metrics
 
 from tollgate.chain.signer import KmsSigner
 from tollgate.edge.telemetry import PowertoolsJournal
+from tollgate.facilitator.http_settle import GuestSettleService
 from tollgate.facilitator.ports import Lane
 from tollgate.facilitator.relayers import Relayers, relayer_status
 from tollgate.facilitator.settle import SettleService
 from tollgate.ledger.dynamo import Table
+from tollgate.ledger.sellers import SellersTable
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
-from tollgate.settings import Settings, read_settings, read_settle_settings
+from tollgate.settings import Settings, read_sellers_settings, read_settings, read_settle_settings
 from tollgate.wire.primitives import Network
+from tollgate.wiring.assets import settled_assets
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
 
 _STATUS_TIMEOUT_SECONDS = 5.0
@@ -28,7 +31,7 @@ class ConfiguredLanes(Mapping[Network, Lane]):
     """The networks of this stack as lanes; their chains are looked up each time, so that new RPC URLs are seen."""
 
     def __init__(self, settings: Settings, asset: str, chains: ConfiguredChains) -> None:
-        self._assets = {info.network: (info, info.asset(asset)) for info in settings.networks}
+        self._assets = {info.network: (info, info.payable_asset(asset)) for info in settings.networks}
         self._chains = chains
 
     def __getitem__(self, network: Network) -> Lane:
@@ -46,26 +49,33 @@ class ConfiguredLanes(Mapping[Network, Lane]):
 
 
 class Facilitator:
-    """Settle and the relayers' status over this stack's parts."""
+    """Settle, for our own routes and for sellers elsewhere, and the relayers' status, over this stack's parts."""
 
     def __init__(self, logger: Logger, metrics: Metrics) -> None:
         settings = read_settings(os.environ)
         own = read_settle_settings(os.environ)
-        self._journal = PowertoolsJournal(logger, metrics)
+        guests = read_sellers_settings(os.environ)
+        self.journal = PowertoolsJournal(logger, metrics)
         self._fee_cap = own.fee_cap
         self._lanes = ConfiguredLanes(settings, own.asset, ConfiguredChains(settings, SecretReader()))
         kms = boto3.client("kms", config=AWS)
         self._relayers = Relayers([KmsSigner(kms, key) for key in own.relayer_keys])
+        dynamo = boto3.client("dynamodb", config=AWS)
+        ledger = SettlementsLedger(Table(dynamo, own.settlements_table))
         self._service = SettleService(
             self._lanes,
             self._relayers,
-            SettlementsLedger(Table(boto3.client("dynamodb", config=AWS), own.settlements_table)),
-            self._journal,
+            ledger,
+            self.journal,
             fee_cap=own.fee_cap,
             clock=time.time,
             sleep=time.sleep,
             jitter=random.SystemRandom().random,
             new_owner=new_token,
+        )
+        self.sellers = SellersTable(dynamo, guests.sellers_table)
+        self.guests = GuestSettleService(
+            settled_assets(settings, own.asset), self._service, ledger, self.journal, time.time, time.sleep
         )
 
     def settle(self, request: SettleRequest, deadline: float) -> SettleOutcome:
@@ -74,4 +84,4 @@ class Facilitator:
 
     def relayers(self) -> dict[str, Any]:
         """See ``relayer_status``."""
-        return relayer_status(self._lanes, self._relayers, self._fee_cap, self._journal, _STATUS_TIMEOUT_SECONDS)
+        return relayer_status(self._lanes, self._relayers, self._fee_cap, self.journal, _STATUS_TIMEOUT_SECONDS)

@@ -78,7 +78,7 @@ class ConfiguredChains:
         if info is None:
             return None
         try:
-            urls = self._urls(network)
+            urls = rpc_urls(self._secret.get(self._secret_name), network)
             made = self._made.get(network)
             if made is None or made[0] != urls:
                 made = (urls, EvmChain(RpcClient(urls), info))
@@ -87,11 +87,13 @@ class ConfiguredChains:
             raise ChainUnavailable(str(error)) from error
         return made[1]
 
-    def _urls(self, network: Network) -> list[str]:
-        try:
-            urls = json.loads(self._secret.get(self._secret_name))[str(network)]
-        except (ValueError, KeyError, TypeError):
-            raise ConfigurationError(
-                f"the RPC secret must be a JSON object with an URL, or a list of them, under {network}"
-            ) from None
-        return [urls] if isinstance(urls, str) else list(urls)
+
+def rpc_urls(secret: str, network: Network) -> list[str]:
+    """The endpoints of a network in the RPC secret's text. Raises ``ConfigurationError``."""
+    try:
+        urls = json.loads(secret)[str(network)]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            f"the RPC secret must be a JSON object with an URL, or a list of them, under {network}"
+        ) from None
+    return [urls] if isinstance(urls, str) else list(urls)

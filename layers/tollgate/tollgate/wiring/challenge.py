@@ -1,0 +1,23 @@
+"""Challenge's composition root."""
+
+import os
+import time
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+
+from tollgate.edge.telemetry import PowertoolsJournal
+from tollgate.gateway.catalogue_cache import CatalogueCache
+from tollgate.gateway.challenge import Challenger
+from tollgate.ledger.routes import RoutesTable
+from tollgate.settings import read_catalogue_settings, read_settings
+from tollgate.wiring.shared import AWS
+
+
+def make_challenger(logger: Logger, metrics: Metrics) -> Challenger:
+    """Over the routes table. Raises ``ConfigurationError`` naming what is missing."""
+    settings = read_settings(os.environ)
+    own = read_catalogue_settings(os.environ)
+    table = RoutesTable(boto3.client("dynamodb", config=AWS), own.routes_table, settings.network_ids)
+    journal = PowertoolsJournal(logger, metrics)
+    return Challenger(CatalogueCache(table.load, time.time), own.public_base_url, journal)

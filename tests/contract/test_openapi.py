@@ -1,0 +1,241 @@
+"""docs/openapi.yaml against the real handlers: every documented status occurs, and what comes is what is written."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from local.chain import Chain
+from tests.support.functions import Functions
+from tests.support.lambda_events import Reply
+from tests.support.sellers import SETTLE, SUPPORTED, VERIFY, SellerElsewhere
+from tests.template.cfn import load, of_type
+from tollgate.wire.reasons import Reason
+
+FILE = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
+REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource(DOCUMENT, DRAFT202012))
+CHALLENGE = "/x402/challenge"
+ROUTE = "/weather/paris"
+BROWSER = {"accept": "text/html", "user-agent": "Mozilla/5.0"}
+
+Call = Callable[["Api"], Reply]
+
+
+class Api:
+    """A stack with a route and a seller."""
+
+    def __init__(self, functions: Functions) -> None:
+        self.functions = functions
+        functions.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}")
+        functions.sell("POST", "/orders", "http://127.0.0.1:9/orders")
+        self.seller = SellerElsewhere(functions)
+
+    def envelope(self) -> dict[str, Any]:
+        """A new payment."""
+        return self.seller.envelope(self.seller.payment(self.functions.buyer()))
+
+    def broken(self, function: str, table: str, item: dict[str, Any], call: Callable[[], Reply]) -> Reply:
+        """The answer of a cold function while an item cannot be read."""
+        dynamo, name = self.functions.client("dynamodb"), self.functions.resource(table)
+        before = dynamo.get_item(TableName=name, Key={"pk": item["pk"]}).get("Item")
+        dynamo.put_item(TableName=name, Item=item)
+        self.functions.cold(function)
+        try:
+            return call()
+        finally:
+            if before is None:
+                dynamo.delete_item(TableName=name, Key={"pk": item["pk"]})
+            else:
+                dynamo.put_item(TableName=name, Item=before)
+            self.functions.cold(function)
+
+
+@pytest.fixture(scope="module")
+def api(aws_endpoint: str, chain: Chain) -> Iterator[Api]:
+    """The functions behind the document."""
+    with Functions(aws_endpoint, chain) as functions:
+        yield Api(functions)
+
+
+def get(url: str, **headers: str) -> Call:
+    """A GET."""
+    return lambda api: api.functions.request("GET", url, headers=headers)
+
+
+def no_gas(api: Api) -> Reply:
+    """Challenge while no network can be settled on."""
+    status = '{"network":"eip155:84532","relayers":[],"hasGas":false,"checkedAt":1}'
+    item = {"pk": {"S": "NETWORK#eip155:84532"}, "status": {"S": status}, "checked_at": {"N": "1"}}
+    return api.broken("challenge", "RoutesTable", item, lambda: get(f"{CHALLENGE}?path={ROUTE}")(api))
+
+
+def bad_status(function: str, url: str) -> Call:
+    """A GET while the status of a network cannot be read."""
+    item = {"pk": {"S": "NETWORK#eip155:84532"}, "status": {"S": "{}"}, "checked_at": {"N": "1"}}
+    return lambda api: api.broken(function, "RoutesTable", item, lambda: get(url)(api))
+
+
+def bad_seller(function: str, path: str) -> Call:
+    """A POST while the seller cannot be read."""
+
+    def call(api: Api) -> Reply:
+        item = {"pk": {"S": f"SELLER#{api.seller.name}"}, "seller": {"S": "{}"}, "version": {"N": "1"}}
+        return api.broken(function, "SellersTable", item, lambda: api.seller.post(path, api.envelope()))
+
+    return call
+
+
+def posted(path: str, version: int) -> Call:
+    """A payment, in either version."""
+
+    def call(api: Api) -> Reply:
+        payment = api.seller.payment(api.functions.buyer())
+        message = api.seller.envelope(payment) if version == 2 else api.seller.envelope_v1(payment)
+        return api.seller.post(path, message)
+
+    return call
+
+
+def refused(path: str) -> Call:
+    """A payment that the key does not cover."""
+    return lambda api: api.seller.post(
+        path,
+        api.seller.envelope(api.seller.payment(api.functions.buyer(), api.seller.requirements(payTo="0x" + "1" * 40))),
+    )
+
+
+CASES: list[tuple[str, str, int, Call]] = [
+    (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}")),
+    (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}", **BROWSER)),
+    (CHALLENGE, "get", 400, get(CHALLENGE)),
+    (CHALLENGE, "get", 404, get(f"{CHALLENGE}?path=/nothing")),
+    (CHALLENGE, "get", 405, get(f"{CHALLENGE}?path=/orders&method=GET")),
+    (CHALLENGE, "get", 500, bad_status("challenge", f"{CHALLENGE}?path={ROUTE}")),
+    (CHALLENGE, "get", 503, no_gas),
+    (SUPPORTED, "get", 200, get(SUPPORTED)),
+    (SUPPORTED, "get", 500, bad_status("supported", SUPPORTED)),
+    *(
+        case
+        for path, function in ((VERIFY, "verify"), (SETTLE, "settle"))
+        for case in (
+            (path, "post", 200, posted(path, 2)),
+            (path, "post", 200, posted(path, 1)),
+            (path, "post", 200, refused(path)),
+            (path, "post", 400, lambda api, path=path: api.seller.post(path, b"{")),
+            (path, "post", 401, lambda api, path=path: api.seller.post(path, api.envelope(), key="")),
+            (path, "post", 413, lambda api, path=path: api.seller.post(path, b" " * 65_537)),
+            (path, "post", 500, bad_seller(function, path)),
+        )
+    ),
+]
+
+
+def resolved(value: Any) -> Any:
+    """What a reference in the document points to."""
+    while isinstance(value, dict) and "$ref" in value:
+        target: Any = DOCUMENT
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        value = target
+    return value
+
+
+def check(instance: Any, schema: Any) -> None:
+    """Validate against a schema of the document."""
+    inside = {"$ref": f"urn:api{schema['$ref']}"} if "$ref" in schema else schema
+    Draft202012Validator(inside, registry=REGISTRY).validate(instance)
+
+
+def media() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every media type of the document that has a schema, with its place."""
+
+    def walk(place: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name == "content":
+                    yield from ((f"{place}/{kind}", said) for kind, said in inner.items())
+                else:
+                    yield from walk(f"{place}/{name}", inner)
+
+    return walk("", {"paths": DOCUMENT["paths"], "components": DOCUMENT["components"]})
+
+
+def test_the_document_is_openapi_with_sound_schemas() -> None:
+    """An independent reader takes it, and every schema is one."""
+    assert DOCUMENT["openapi"] == "3.1.0"
+    operations = [found.ok().label for found in schemathesis.openapi.from_path(FILE).get_all_operations()]
+    assert sorted(operations) == [
+        "GET /x402/challenge",
+        "GET /x402/facilitator/supported",
+        "POST /x402/facilitator/settle",
+        "POST /x402/facilitator/verify",
+    ]
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_example_validates() -> None:
+    """In requests, answers and parameters."""
+    count = 0
+    for place, said in media():
+        examples = [said["example"]] if "example" in said else []
+        examples += [example["value"] for example in said.get("examples", {}).values()]
+        for example in examples:
+            check(example, said["schema"])
+        assert examples or place.endswith("text/html"), place
+        count += len(examples)
+    for parameter in DOCUMENT["paths"][CHALLENGE]["get"]["parameters"]:
+        check(parameter["example"], parameter["schema"])
+    assert count >= 15
+
+
+def test_the_examples_sent_are_those_that_events_send() -> None:
+    """One payment, really signed; see the tests of events/."""
+    examples = DOCUMENT["components"]["requestBodies"]["Envelope"]["content"]["application/json"]["examples"]
+    for version, name in (("v2", "verify_post"), ("v1", "verify_post_v1")):
+        event = yaml.safe_load((FILE.parents[1] / "events" / f"{name}.json").read_text())
+        assert examples[version]["value"] == yaml.safe_load(event["body"])
+
+
+def test_the_reasons_are_those_of_the_code() -> None:
+    """A closed set."""
+    assert sorted(DOCUMENT["components"]["schemas"]["Reason"]["enum"]) == sorted(reason.value for reason in Reason)
+
+
+def test_the_paths_are_those_of_the_template() -> None:
+    """Each has a route of its own in front of its function."""
+    keys = {route["Properties"]["RouteKey"] for route in of_type(load(), "AWS::ApiGatewayV2::Route").values()}
+    assert {f"ANY {path}" for path in DOCUMENT["paths"]} == keys - {"$default"}
+
+
+def test_every_documented_status_has_its_case() -> None:
+    """And no case tries what is not documented."""
+    documented = {
+        (path, method, int(status))
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+        for status in operation["responses"]
+    }
+    assert {case[:3] for case in CASES} == documented
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "call"), CASES, ids=[f"{case[0]}-{case[2]}-{n}" for n, case in enumerate(CASES)]
+)
+def test_what_is_documented_occurs_and_looks_like_it(api: Api, path: str, method: str, status: int, call: Call) -> None:
+    """Status, headers, content type and body."""
+    reply = call(api)
+    assert reply.status == status
+    said = resolved(DOCUMENT["paths"][path][method]["responses"][str(status)])
+    kind = reply.headers["content-type"].partition(";")[0]
+    check(reply.json() if kind == "application/json" else reply.body.decode(), said["content"][kind]["schema"])
+    for name, header in said.get("headers", {}).items():
+        value = reply.headers[name.lower()]
+        check(int(value) if header["schema"].get("type") == "integer" else value, header["schema"])
