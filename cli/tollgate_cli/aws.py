@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,12 @@ class FunctionFailed(TollgateError):
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """The three clients."""
+    """The three clients that most commands need, and a maker for any other."""
 
     cloudformation: "CloudFormationClient"
     dynamodb: "DynamoDBClient"
     functions: "LambdaClient"
+    client: Callable[[str], Any] | None = None
 
 
 def connect() -> Aws:
@@ -45,6 +46,7 @@ def connect() -> Aws:
             boto3.client("cloudformation", region_name=region, config=patient),
             boto3.client("dynamodb", region_name=region, config=patient),
             boto3.client("lambda", region_name=region, config=once),
+            lambda service: boto3.client(service, region_name=region, config=patient),  # type: ignore[call-overload]
         )
     except NoRegionError as error:
         raise ConfigurationError("no AWS Region is chosen: set AWS_REGION, or an AWS_PROFILE that has one") from error

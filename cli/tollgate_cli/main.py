@@ -1,4 +1,4 @@
-"""Price the routes of a deployed stack, and look after its relayers and payments."""
+"""Price the routes of a deployed stack, see that it is well, and look after its relayers and payments."""
 
 import argparse
 import json
@@ -11,21 +11,25 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.errors import TollgateError
-from tollgate_cli import payment_command, refund_command, relayer_command, routes_commands
+from tollgate_cli import payment_command, refund_command, relayer_command, routes_commands, seller_command
 from tollgate_cli.aws import Aws, connect
+from tollgate_cli.doctor import doctor
 from tollgate_cli.facts import stand_in
 from tollgate_cli.problems import WrongFile
 from tollgate_cli.result import Result
+from tollgate_cli.seller_arguments import add_seller_commands
 from tollgate_cli.stack import read_stack
 
 _EPILOG = """\
 examples:
   tollgate routes check routes.yaml                     what is wrong with the file, line by line
   tollgate routes apply routes.yaml --stack tollgate    make the stack serve it; buyers see it within a minute
+  tollgate doctor --stack tollgate                      what is wrong with the stack, and what to do
   tollgate relayer --stack tollgate                     who signs, and what gas they have
   tollgate payment show 5f3a... --stack tollgate        what became of a payment; 0x... is a transaction
   tollgate payment refunded 5f3a... --transaction 0x... --stack tollgate
                                                         a PAID_UNSERVED payment was sent back
+  tollgate seller --help                                let others settle their payments through this stack
 
 Region, credentials and endpoint come from the usual AWS environment: AWS_REGION, AWS_PROFILE,
 AWS_ENDPOINT_URL and so on.
@@ -41,7 +45,7 @@ def main(
     """Run one command and return its exit code."""
     args = _parser().parse_args(argv)
     try:
-        result = _run(args, connect, int(clock()))
+        result = _run(args, connect, clock)
     except WrongFile as wrong:
         document: dict[str, Any] = {
             "file": wrong.file,
@@ -63,17 +67,22 @@ def main(
     return result.code
 
 
-def _run(args: argparse.Namespace, connect: Callable[[], Aws], now: int) -> Result:
+def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[], float]) -> Result:
+    now = int(clock())
     match args.command:
         case "routes check":
             facts = read_stack(connect().cloudformation, args.stack).facts if args.stack else stand_in()
             return routes_commands.check(args.file, facts)
         case "routes apply":
             return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run)
+        case "doctor":
+            return doctor(args.stack, connect(), clock, _progress)
         case "relayer":
             return relayer_command.relayer(args.stack, connect(), _progress)
         case "payment refunded":
             return refund_command.refunded(args.id, args.transaction, args.stack, connect(), now)
+        case "seller add" | "seller list" | "seller rotate" | "seller remove":
+            return seller_command.run(args, connect())
         case _:
             return payment_command.show(args.id, args.stack, connect(), now, _progress)
 
@@ -111,10 +120,22 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument("--dry-run", action="store_true", help="show what would change and stop")
     apply.set_defaults(command="routes apply")
 
+    examine = groups.add_parser(
+        "doctor",
+        parents=[common, stack],
+        help="check a deployed stack and say what to do about each finding",
+        description="Checks parameters, keys, gas, fees, RPC endpoints, EIP-712 domains, clocks, routes, upstreams,"
+        " the public URL, reconcile, dead letters, sellers and another facilitator. Changes nothing, pays"
+        " nothing. Exit code 1 when something must be mended.",
+    )
+    examine.set_defaults(command="doctor")
+
     relayer = groups.add_parser(
         "relayer", parents=[common, stack], help="print the relayers' addresses and gas balances"
     )
     relayer.set_defaults(command="relayer")
+
+    add_seller_commands(groups, common, stack)
 
     payment = groups.add_parser(
         "payment", help="look at one payment, or write down its refund", epilog=_EPILOG, formatter_class=formatter

@@ -7,11 +7,11 @@ from typing import Any
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.pricing import format_dollars
 from tollgate.ledger.dynamo import Item, Table
-from tollgate.ledger.settlement_items import settlement_key
+from tollgate.ledger.settlement_items import read_settlement, settlement_key
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import network_info
 from tollgate_cli.aws import Aws
-from tollgate_cli.payment_lookup import digest_of, is_transaction, of_transaction
+from tollgate_cli.payment_lookup import digest_of, is_transaction, of_transaction, settlement_of
 from tollgate_cli.result import Progress, Result
 from tollgate_cli.stack import read_stack
 
@@ -40,7 +40,7 @@ Part = tuple[str, Item]
 
 
 def show(id: str, stack_name: str, aws: Aws, now: int, progress: Progress) -> Result:
-    """A payment by its id (64 hex digits), its identity, or a transaction.
+    """A payment by its id (64 hex digits), its identity, or a transaction; a seller's elsewhere is its settlement only.
 
     Raises ``ConfigurationError`` when ``id`` is none of them. Exit code 1 when there is no such payment.
     """
@@ -51,6 +51,8 @@ def show(id: str, stack_name: str, aws: Aws, now: int, progress: Progress) -> Re
     if by_transaction:
         digests = of_transaction(id, stack, payments, aws, progress)
     found = [parts for digest in digests if (parts := _read(digest, payments, settlements))]
+    if not found and (alone := settlement_of(id, stack, settlements, aws, progress)) is not None:
+        found = [[("settlement", _settlement_alone(alone))]]
     if not found:
         hint = "; an id has no 0x in front, a transaction has" if by_transaction else ""
         sentence = f"{stack.name} knows no payment {id}{hint}"
@@ -75,8 +77,25 @@ def _read(digest: str, payments: Table, settlements: Table) -> list[Part]:
     found += [("reversal", _printable(row)) for row in _reversals(digest, payment, payments)]
     settlement = settlements.get(settlement_key(identity))
     if settlement is not None:
-        found.append(("settlement", {key: settlement[key] for key in _OF_A_SETTLEMENT if key in settlement}))
+        found.append(("settlement", _settlement(settlement)))
     return found
+
+
+def _settlement(item: Item) -> Item:
+    return {key: item[key] for key in _OF_A_SETTLEMENT if key in item}
+
+
+def _settlement_alone(item: Item) -> Item:
+    """With what the payment's own item would say."""
+    request = read_settlement(item).request
+    return _settlement(item) | {
+        "id": request.payment_id.digest,
+        "identity": str(request.payment_id),
+        "seller": request.seller,
+        "to": request.authorization.to.lower,
+        "value": request.authorization.value,
+        "valid_before": request.authorization.valid_before,
+    }
 
 
 def _reversals(digest: str, payment: Item, payments: Table) -> list[Item]:
@@ -100,7 +119,7 @@ def _lines(parts: Sequence[Part], now: int) -> list[str]:
         lines.append(name)
         shown = {key: item[key] for key in (*_FIRST, *sorted(item)) if key in item}
         lines += [f"  {key:<20} {_readable(key, value, payment, now)}" for key, value in shown.items()]
-        if item is payment and "due" not in item:
+        if name == "payment" and "due" not in item:
             lines.append(f"  {'due':<20} never: reconcile is done with it")
     return lines
 

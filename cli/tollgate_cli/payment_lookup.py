@@ -1,4 +1,7 @@
-"""Which payments an operator means: by id, by identity, or by a transaction that paid or refunded them."""
+"""Which payments an operator means: by id, by identity, or by a transaction that paid or refunded them.
+
+Those of sellers elsewhere are in the settlements table only.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,6 +9,7 @@ from typing import Any
 
 from tollgate.errors import ConfigurationError
 from tollgate.ledger.dynamo import Item, Table
+from tollgate.ledger.settlement_items import settlement_key
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import NetworkInfo
 from tollgate_cli.aws import Aws
@@ -19,6 +23,7 @@ _LIKELY_LOG_INDEXES = 2000
 _BATCH = 100
 # Rows that name a transaction and have their payment's digest in their key.
 _OF_A_PAYMENT = frozenset({"PAY", "RCT", "LIA", "RVS"})
+_SETTLEMENT = "STL#"
 
 
 def is_transaction(text: str) -> bool:
@@ -47,6 +52,27 @@ def of_transaction(transaction: str, stack: Stack, table: Table, aws: Aws, progr
         progress("no settled payment has this transaction; reading the whole payments table")
         found = _scan(transaction, stack, aws)
     return sorted(found)
+
+
+def settlement_of(id: str, stack: Stack, table: Table, aws: Aws, progress: Progress) -> Item | None:
+    """The settlement of a payment that the payments table does not know; only an identity finds it without a scan."""
+    if not is_transaction(id) and not _DIGEST.fullmatch(id):
+        return table.get(settlement_key(PaymentId.parse(id)))
+    progress("none of this stack's routes knows it; reading the whole settlements table")
+    filters: dict[str, Any] = {
+        "FilterExpression": "begins_with(pk, :settlement)",
+        "ExpressionAttributeValues": {":settlement": {"S": _SETTLEMENT}},
+    }
+    if is_transaction(id):
+        filters["FilterExpression"] += " AND (tx_hash = :transaction OR contains(proof, :transaction))"
+        filters["ExpressionAttributeValues"][":transaction"] = {"S": id.lower()}
+    pages = aws.dynamodb.get_paginator("scan").paginate(
+        TableName=stack.settlements_table, ConsistentRead=True, ProjectionExpression="pk", **filters
+    )
+    for key in (str(raw["pk"]["S"]) for page in pages for raw in page["Items"]):
+        if is_transaction(id) or PaymentId.parse(key.removeprefix(_SETTLEMENT)).digest == id.lower():
+            return table.get(key)
+    return None
 
 
 def _log_rows(info: NetworkInfo, transaction: str, table: Table) -> list[Item]:

@@ -200,14 +200,21 @@ def _check_offer(
     facts: StackFacts,
     findings: Findings,
 ) -> None:
-    """The 402's header at its longest: a path with params can be as long as ``MAX_PATH`` (threat 10)."""
-    url = facts.base_url + (path.ljust(MAX_PATH, "x") if pattern.params else path)
-    longest_error = "x" * 64
-    offer = PaymentRequired(Resource(url, description, mime_type), accepts, longest_error, extensions())
-    size = len(encode(offer.to_json()))
+    """No header that some client or proxy on the way would refuse (threat 10)."""
+    size = offer_bytes(facts.base_url, path, pattern, accepts, description, mime_type)
     if size > MAX_OFFER_BYTES:
         findings.add(
             node.line,
             node.at,
             f"makes an offer of {size} bytes, over {MAX_OFFER_BYTES}: shorten it, or name fewer networks",
         )
+
+
+def offer_bytes(
+    base_url: str, path: str, pattern: PathPattern, accepts: tuple[Requirements, ...], description: str, mime_type: str
+) -> int:
+    """The 402's header at its longest: a path with params can be as long as ``MAX_PATH``."""
+    url = base_url + (path.ljust(MAX_PATH, "x") if pattern.params else path)
+    longest_error = "x" * 64
+    offer = PaymentRequired(Resource(url, description, mime_type), accepts, longest_error, extensions())
+    return len(encode(offer.to_json()))

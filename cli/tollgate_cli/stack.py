@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What the commands need to know of a stack."""
+    """What the commands need to know of a stack. ``facilitator_url`` is "" while it settles its payments itself."""
 
     name: str
     stage: str
@@ -26,7 +26,13 @@ class Stack:
     payments_table: str
     settlements_table: str
     settle_function: str
+    sellers_table: str
     reconcile_function: str
+    facilitator_url: str
+
+    def log(self, function: str) -> str:
+        """The command that prints what a function (``settle``, ``reconcile``) logged lately."""
+        return f"aws logs tail /aws/lambda/{self.name}-{function} --since 15m"
 
 
 def read_stack(cloudformation: "CloudFormationClient", name: str) -> Stack:
@@ -46,8 +52,10 @@ def read_stack(cloudformation: "CloudFormationClient", name: str) -> Stack:
         routes_table=_value(outputs, "RoutesTableName", name),
         payments_table=_value(outputs, "PaymentsTableName", name),
         settlements_table=_value(outputs, "SettlementsTableName", name),
+        sellers_table=outputs.get("SellersTableName", ""),
         settle_function=_value(outputs, "SettleFunctionName", name),
         reconcile_function=_value(outputs, "ReconcileFunctionName", name),
+        facilitator_url=parameters.get("FacilitatorUrl", ""),
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.support.aws import client
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.routes import RoutesTable
+from tollgate.ledger.sellers import SellersTable
 from tollgate.payment.routes import NetworkStatus
 from tollgate.wire.primitives import Address, Network
 from tollgate_cli.aws import Aws
@@ -36,6 +37,7 @@ OUTPUTS: dict[str, object] = {
     "RoutesTableName": {"Ref": "Routes"},
     "PaymentsTableName": {"Ref": "Payments"},
     "SettlementsTableName": {"Ref": "Settlements"},
+    "SellersTableName": {"Ref": "Sellers"},
     "SettleFunctionName": "settle",
     "ReconcileFunctionName": "reconcile",
 }
@@ -79,9 +81,10 @@ class Operator:
         create_stack(cloudformation, self.stack, PARAMETERS, OUTPUTS)
         outputs = cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]["Outputs"]
         names = {o["OutputKey"]: o["OutputValue"] for o in outputs}
-        self.routes = RoutesTable(dynamodb, names["RoutesTableName"])
+        self.routes = RoutesTable(dynamodb, names["RoutesTableName"], [SEPOLIA])
         self.payments = Table(dynamodb, names["PaymentsTableName"])
         self.settlements = Table(dynamodb, names["SettlementsTableName"])
+        self.sellers = SellersTable(dynamodb, names["SellersTableName"])
         self.functions.answers["reconcile"] = lambda event: self.check_relayers(has_gas=True)
 
     def check_relayers(self, *, has_gas: bool) -> None:
@@ -105,10 +108,10 @@ class Operator:
 
 
 def create_stack(cloudformation: Any, name: str, parameters: Mapping[str, str], outputs: Mapping[str, object]) -> None:
-    """A stack with three tables."""
+    """A stack with four tables."""
     template = {
         "Parameters": {key: {"Type": "String"} for key in parameters},
-        "Resources": {"Routes": _TABLE, "Payments": _TABLE, "Settlements": _TABLE},
+        "Resources": {"Routes": _TABLE, "Payments": _TABLE, "Settlements": _TABLE, "Sellers": _TABLE},
         "Outputs": {key: {"Value": value} for key, value in outputs.items()},
     }
     cloudformation.create_stack(

@@ -172,6 +172,22 @@ def test_relayer_prints_addresses_and_balances(operator: Operator) -> None:
     assert operator.functions.invoked[-1] == ("settle", {"op": "relayers"})
 
 
+def test_relayer_says_that_another_facilitator_settles(operator: Operator) -> None:
+    """The stack's own relayers matter to nobody but sellers elsewhere, and no offer depends on them."""
+    url = "https://facilitator.example/v2"
+    name = f"{operator.stack}-remote"
+    create_stack(operator.aws.cloudformation, name, PARAMETERS | {"FacilitatorUrl": url}, OUTPUTS)
+    empty = {"address": str(RELAYER), "balanceWei": "0"}
+    operator.functions.answers["settle"] = lambda event: {
+        "networks": [{"network": "eip155:84532", "relayers": [empty], "hasGas": False}]
+    }
+    out, err = operator.run_anywhere("relayer", "--stack", name)
+    assert out.startswith(f"{name} settles its payments through {url}; these relayers only serve sellers")
+    assert "left out of the offers" not in err
+    assert "base-sepolia cannot be settled on by sellers elsewhere" in err
+    assert json.loads(operator.run_anywhere("relayer", "--stack", name, "--json")[0])["facilitator"] == url
+
+
 @pytest.mark.parametrize("answer", [{}, [], None, b"not json", {"networks": [{"network": "eip155:1"}]}])
 def test_a_settle_that_answers_something_else_is_a_sentence(operator: Operator, answer: Any) -> None:
     """Not a stack trace."""

@@ -14,6 +14,7 @@ from tollgate.ledger.dynamo import Delete, Put, Value
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.settlement_items import Settlement, Slot, settlement_item
 from tollgate.payment.record import Payment
+from tollgate.payment.settlement import SettleRequest
 from tollgate.payment.states import SettlementState, State
 from tollgate.wire.primitives import Address, Bytes32
 from tollgate.wire.reasons import Reason
@@ -157,6 +158,48 @@ def test_the_settlement_is_shown_without_what_it_signs(operator: Operator, selle
     assert "settlement\n  state                SIGNED\n" in out
     for secret in (_SIGNATURE, _OWNER, "RAW"):
         assert secret not in out + text
+
+
+def _elsewhere() -> SettleRequest:
+    claim = some_claim()
+    terms = (claim.seen_block, "tea-shop", claim.max_timeout_seconds, claim.resource_url)
+    return SettleRequest(claim.id.network, claim.id.asset, claim.authorization, claim.signature, *terms)
+
+
+@pytest.mark.parametrize("asked", ["id", "identity", "own transaction", "proof's transaction"])
+def test_a_payment_of_a_seller_elsewhere_is_shown_by_its_settlement(operator: Operator, asked: str) -> None:
+    """It is in no payments table: the seller asks, and the operator has an id from the log or a transaction."""
+    request = _elsewhere()
+    proof = some_proof() if asked == "proof's transaction" else None
+    settlement = Settlement(request, SettlementState.SIGNED, None, _OWNER, NOW + 20, proof=proof)
+    operator.settlements.write(
+        Put(settlement_item(settlement) | ({} if proof else {"raw": b"RAW", "tx_hash": _REFUND}))
+    )
+    operator.settlements.write(Put(settlement_item(Settlement(_elsewhere(), SettlementState.FAILED))))
+    id = {
+        "id": request.payment_id.digest,
+        "identity": str(request.payment_id),
+        "own transaction": _REFUND,
+        "proof's transaction": str(proof.transaction) if proof else "",
+    }[asked]
+    out, err = operator.run("payment", "show", id)
+    text, _ = operator.run("payment", "show", id, "--json")
+    (shown,) = json.loads(text)["payments"]
+    assert set(shown) == {"settlement"}
+    assert shown["settlement"] | {"id": request.payment_id.digest, "seller": "tea-shop"} == shown["settlement"]
+    assert shown["settlement"]["to"] == request.authorization.to.lower
+    assert f"  {'value':<20} 10000 ($0.01 USDC on base-sepolia)\n" in out
+    assert "reconcile is done" not in out
+    for secret in (_SIGNATURE, _OWNER, "RAW", "signature"):
+        assert secret not in out + err + text
+
+
+def test_what_no_table_knows_is_said(operator: Operator) -> None:
+    """After both were read."""
+    operator.settlements.write(Put(settlement_item(Settlement(_elsewhere(), SettlementState.FAILED))))
+    for id in ("ab" * 32, _REFUND, str(_elsewhere().payment_id)):
+        _, err = operator.run("payment", "show", id, code=1)
+        assert f"knows no payment {id}" in err
 
 
 def test_a_refund_is_written_down_once(operator: Operator, seller: Seller) -> None:
