@@ -15,6 +15,7 @@ from local.anvil import Anvil
 from local.chain import Chain
 from local.ministack import MiniStack
 from local.stack import LocalStack
+from tests.support.functions import Functions
 
 # The same examples on every machine and in every run: a check that fails can be repeated.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -60,6 +61,14 @@ def stack(deployed_stack: LocalStack) -> Iterator[LocalStack]:
     deployed_stack.calm()
     yield deployed_stack
     deployed_stack.calm()
+
+
+@pytest.fixture
+def functions(aws_endpoint: str, chain: Chain) -> Iterator[Functions]:
+    """The Lambda functions in this process, cold, with tables of their own."""
+    chain.mine_at_once()
+    with Functions(aws_endpoint, chain) as made:
+        yield made
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

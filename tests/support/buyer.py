@@ -86,6 +86,11 @@ def sign(
     }
 
 
+def as_v1(payment: dict[str, Any]) -> dict[str, Any]:
+    """The same signed authorization as an x402 v1 payment on Base Sepolia, for X-PAYMENT."""
+    return {"x402Version": 1, "scheme": "exact", "network": "base-sepolia", "payload": payment["payload"]}
+
+
 def fresh_signature(
     account: LocalAccount, how: dict[str, Any], *, now: float | None = None, nonce: str | None = None
 ) -> str:

@@ -44,6 +44,7 @@ def some_claim(
         route="weather",
         fingerprint=fingerprint,
         resource_url="https://api.example/weather",
+        max_timeout_seconds=60,
         owner=owner,
         source="192.0.2.1",
         identifier=identifier,

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Behaviour = Callable[["_Handler"], None]
+Behaviour = Callable[["Handler"], None]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One connection; a behaviour answers on it."""
+
     protocol_version = "HTTP/1.1"
     server: "_Server"
 
@@ -38,13 +40,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
         self.behaviour: Behaviour = sunny
 
 
-def sunny(handler: _Handler) -> None:
+def sunny(handler: Handler) -> None:
     """The usual answer."""
     handler.answer(200, b"sunny")
 
@@ -57,7 +59,7 @@ def answers(status: int, body: bytes = b"no", headers: dict[str, str] | None = N
 def slowly(seconds: float) -> Behaviour:
     """The usual answer, late."""
 
-    def behave(handler: _Handler) -> None:
+    def behave(handler: Handler) -> None:
         time.sleep(seconds)
         sunny(handler)
 

@@ -29,9 +29,11 @@ from tollgate.facilitator.settle import SettleService
 from tollgate.gateway.call import Parts
 from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.messages import Answer, Request
+from tollgate.gateway.ports import Settler
 from tollgate.gateway.serve import Gateway
 from tollgate.gateway.settling import Settling
 from tollgate.gateway.upstream import HttpUpstream
+from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.payment_items import REVENUE_SHARDS
@@ -115,6 +117,7 @@ class World:
         head = int(chain.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
         self.skew = max(0.0, head - time.time())
         self.network = chain.info.network
+        self.aws_endpoint = aws_endpoint
         dynamo = client("dynamodb", aws_endpoint)
         self.table = Table(dynamo, create_table(dynamo, work_index=True))
         self.settlements = Table(dynamo, create_table(dynamo))
@@ -123,7 +126,9 @@ class World:
         self.signer = LocalSigner(secrets.token_bytes(32))
         chain.give_gas(str(self.signer.address()), WEI)
         self.evm = EvmChain(RpcClient([rpc_url or chain.url]), chain.info)
-        self.payments = PaymentsLedger(self.table)
+        self.bucket = f"answers-{secrets.token_hex(6)}"
+        self.s3_clients = 0
+        self.payments = PaymentsLedger(self.table, S3Bodies(self._make_s3, self.bucket))
         self.books = Books(self.table)
         self.requirements = Requirements(
             "exact",
@@ -142,8 +147,18 @@ class World:
         self.has_gas = True
         self.relayers: tuple[Address, ...] = (self.signer.address(),)
         self.settler = DirectSettler(self.make_service(), self)
+        self.settles: Settler = self.settler
         self.by_address = True
         self.gateway = self.make_gateway()
+
+    def s3(self) -> Any:
+        """A client of the local S3."""
+        return client("s3", self.aws_endpoint)
+
+    def _make_s3(self) -> Any:
+        self.s3_clients += 1
+        self.s3().create_bucket(Bucket=self.bucket)
+        return self.s3()
 
     def clock(self) -> float:
         """Unix seconds in this world."""
@@ -168,6 +183,11 @@ class World:
             new_owner=lambda: secrets.token_hex(16),
         )
 
+    def settle_through(self, settler: Settler) -> None:
+        """Another settler than settle in this process."""
+        self.settles = settler
+        self.gateway = self.make_gateway()
+
     def make_gateway(self) -> Gateway:
         """A gateway with an empty memory."""
         parts = Parts(
@@ -175,7 +195,7 @@ class World:
             books=self.books,
             resends=Resends(self.table),
             chains=Chains(self.network, self.evm),
-            settler=self.settler,
+            settler=self.settles,
             upstream=HttpUpstream(allow_private=True, clock=time.monotonic, secrets=lambda name: name),
             clock=self.clock,
             sleep=time.sleep,
@@ -259,7 +279,7 @@ class World:
 
     def reconcile(self, seconds: float = 60.0) -> int:
         """One pass."""
-        settling = Settling(self.payments, self.books, self.settler, self.clock, time.sleep, self.diary)
+        settling = Settling(self.payments, self.books, self.settles, self.clock, time.sleep, self.diary)
         sweep = Sweep(
             payments=self.payments,
             books=self.books,

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from local.chain import Chain
 from local.ministack import MiniStack
 from tests.support.aws import client
-from tests.template.cfn import ROOT, load
+from tests.template.cfn import ROOT, load, of_type
+from tests.template.rehearsal import Rehearsed, rehearse
 from tests.template.stacks import CODE, Stacks
 
 
@@ -18,6 +20,12 @@ from tests.template.stacks import CODE, Stacks
 def template() -> dict[str, Any]:
     """template.yaml with CloudFormation's short forms written out."""
     return load()
+
+
+@pytest.fixture(scope="session")
+def rehearsed(aws_endpoint: str, chain: Chain) -> Rehearsed:
+    """What the functions call and measure when they do all that they do."""
+    return rehearse(aws_endpoint, chain)
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +42,9 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
         s3.put_object(Bucket=CODE.bucket, Key=CODE.key, Body=archive.getvalue())
         text = (ROOT / "template.yaml").read_text()
         packaged, replaced = re.subn(r"(CodeUri|ContentUri): \S+", rf"\1: s3://{CODE.bucket}/{CODE.key}", text)
-        assert replaced == 4
-        yield Stacks(aws.endpoint, packaged)
+        assert replaced == len(of_type(load(), "AWS::Serverless::Function")) + 1
+        # Too long to be sent along: it comes from S3, where a template may have 1 MB.
+        s3.put_object(Bucket=CODE.bucket, Key="template.yaml", Body=packaged.encode())
+        yield Stacks(aws.endpoint, f"{aws.endpoint}/{CODE.bucket}/template.yaml")
     finally:
         aws.stop()

@@ -32,10 +32,10 @@ _PATIENCE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Stacks:
-    """CloudFormation at ``endpoint``; ``body`` is the packaged template."""
+    """CloudFormation at ``endpoint``; ``url`` is where S3 has the packaged template, as ``sam deploy`` leaves it."""
 
     endpoint: str
-    body: str
+    url: str
 
     def plan(self, parameters: dict[str, str]) -> list[str]:
         """The logical ids that a change set would add. Raises ``ClientError`` as CloudFormation refuses."""
@@ -44,7 +44,7 @@ class Stacks:
             StackName=f"plan-{secrets.token_hex(4)}",
             ChangeSetName="plan",
             ChangeSetType="CREATE",
-            TemplateBody=self.body,
+            TemplateURL=self.url,
             Capabilities=_CAPABILITIES,
             Parameters=_as_list(parameters),
         )
@@ -57,7 +57,7 @@ class Stacks:
         cloudformation = client("cloudformation", self.endpoint)
         created = cloudformation.create_stack(
             StackName=f"made-{secrets.token_hex(4)}",
-            TemplateBody=self.body,
+            TemplateURL=self.url,
             Capabilities=_CAPABILITIES,
             Parameters=_as_list(parameters),
         )

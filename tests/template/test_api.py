@@ -9,6 +9,7 @@ from tollgate.facilitator.verdicts import RPC_SECONDS
 from tollgate.gateway.examine import RPC_TIMEOUT_SECONDS
 
 API_LIMIT_SECONDS = 30  # of an HTTP API's integration; it cannot be raised
+FACILITATOR_SECONDS = 25  # official clients lose the reason of any answer but 200
 INVOKE_MARGIN_SECONDS = 1  # rule 12: the caller waits for the callee's limit plus this
 
 
@@ -28,15 +29,23 @@ def test_a31_cors_names_the_payment_headers_and_nothing_by_wildcard(template: di
     assert "AllowCredentials" not in cors
 
 
-def test_every_request_reaches_the_proxy_in_payload_format_2(template: dict[str, Any]) -> None:
-    """One $default route: the proxy matches paths itself, default deny (rule 8)."""
-    (route,) = of_type(template, "AWS::ApiGatewayV2::Route").values()
-    assert route["Properties"]["RouteKey"] == "$default"
-    assert route["Properties"]["Target"] == {"Fn::Sub": "integrations/${ApiIntegration}"}
-    (integration,) = of_type(template, "AWS::ApiGatewayV2::Integration").values()
-    assert integration["Properties"]["IntegrationType"] == "AWS_PROXY"
-    assert integration["Properties"]["IntegrationUri"] == {"Fn::GetAtt": ["ProxyFunction", "Arn"]}
-    assert integration["Properties"]["PayloadFormatVersion"] == "2.0"
+def test_every_request_reaches_its_function_in_payload_format_2(template: dict[str, Any]) -> None:
+    """Our own endpoints by name, with any method; all else by $default: the proxy matches paths itself (rule 8)."""
+    resources = template["Resources"]
+    reached = {}
+    for route in of_type(template, "AWS::ApiGatewayV2::Route").values():
+        target = route["Properties"]["Target"]["Fn::Sub"].removeprefix("integrations/${").removesuffix("}")
+        integration = resources[target]["Properties"]
+        assert integration["IntegrationType"] == "AWS_PROXY"
+        assert integration["PayloadFormatVersion"] == "2.0"
+        reached[route["Properties"]["RouteKey"]] = integration["IntegrationUri"]["Fn::GetAtt"][0]
+    assert reached == {
+        "ANY /x402/challenge": "ChallengeFunction",
+        "ANY /x402/facilitator/verify": "VerifyFunction",
+        "ANY /x402/facilitator/settle": "SettleFunction",
+        "ANY /x402/facilitator/supported": "SupportedFunction",
+        "$default": "ProxyFunction",
+    }
     (stage,) = of_type(template, "AWS::ApiGatewayV2::Stage").values()
     assert stage["Properties"]["StageName"] == "$default", "another stage's name would stand in the path"
     assert stage["Properties"]["AutoDeploy"] is True
@@ -49,9 +58,29 @@ def test_unpaid_traffic_is_throttled(template: dict[str, Any]) -> None:
         "ThrottlingRateLimit": {"Ref": "ThrottleRate"},
         "ThrottlingBurstLimit": {"Ref": "ThrottleBurst"},
     }
-    for name in ("ThrottleRate", "ThrottleBurst"):
+    for name in ("ThrottleRate", "ThrottleBurst", "FacilitatorThrottleRate", "FacilitatorThrottleBurst"):
         assert template["Parameters"][name]["MinValue"] >= 1
         assert template["Parameters"][name]["Default"] > 0
+
+
+def test_sellers_elsewhere_have_a_narrower_throttle_of_their_own(template: dict[str, Any]) -> None:
+    """A settlement takes seconds of settle's concurrency, which the proxy's own payments need (threat 77)."""
+    stage = template["Resources"]["ApiStage"]
+    narrow = {
+        "ThrottlingRateLimit": {"Ref": "FacilitatorThrottleRate"},
+        "ThrottlingBurstLimit": {"Ref": "FacilitatorThrottleBurst"},
+    }
+    assert stage["Properties"]["RouteSettings"] == {
+        "ANY /x402/facilitator/verify": narrow,
+        "ANY /x402/facilitator/settle": narrow,
+    }
+    # Settings of a route that does not exist yet fail the deployment.
+    assert stage["DependsOn"] == ["VerifyRoute", "SettleRoute"]
+    for what in ("Rate", "Burst"):
+        default = {
+            name: template["Parameters"][f"{name}{what}"]["Default"] for name in ("FacilitatorThrottle", "Throttle")
+        }
+        assert default["FacilitatorThrottle"] < default["Throttle"]
 
 
 def test_a84_a_paid_answer_is_never_cached_or_authorized_once_for_many(template: dict[str, Any]) -> None:
@@ -61,7 +90,8 @@ def test_a84_a_paid_answer_is_never_cached_or_authorized_once_for_many(template:
         assert word not in text
     for kind in ("AWS::ApiGatewayV2::Authorizer", "AWS::Serverless::Api", "AWS::CloudFront::Distribution"):
         assert not of_type(template, kind)
-    assert template["Resources"]["ApiRoute"]["Properties"]["AuthorizationType"] == "NONE"
+    for route in of_type(template, "AWS::ApiGatewayV2::Route").values():
+        assert route["Properties"]["AuthorizationType"] == "NONE"
 
 
 def test_a104_access_logs_hold_no_header_and_no_query(template: dict[str, Any]) -> None:
@@ -93,6 +123,9 @@ def test_a77_timeouts_nest(template: dict[str, Any]) -> None:
     assert max(RPC_SECONDS, RPC_TIMEOUT_SECONDS) < settle
     assert settle + INVOKE_MARGIN_SECONDS < proxy < api_seconds == API_LIMIT_SECONDS
     assert settle + INVOKE_MARGIN_SECONDS < reconcile
+    assert settle < resources["SettleIntegration"]["Properties"]["TimeoutInMillis"] / 1000 <= FACILITATOR_SECONDS
+    for name in ("Challenge", "Verify", "Supported"):
+        assert resources[f"{name}Function"]["Properties"]["Timeout"] <= FACILITATOR_SECONDS
     for caller in ("ProxyFunction", "ReconcileFunction"):
         told = resources[caller]["Properties"]["Environment"]["Variables"]["TOLLGATE_SETTLE_TIMEOUT"]
         assert told == str(settle)
@@ -119,6 +152,22 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
         "PaymentsTableName": {"Ref": "PaymentsTable"},
         "SettlementsTableName": {"Ref": "SettlementsTable"},
         "RoutesTableName": {"Ref": "RoutesTable"},
+        "SellersTableName": {"Ref": "SellersTable"},
+        "AnswersBucketName": {"Ref": "AnswersBucket"},
+        "FacilitatorApiUrl": {
+            "Fn::Sub": [
+                "${Base}/x402/facilitator",
+                {
+                    "Base": {
+                        "Fn::If": [
+                            "HasPublicBaseUrl",
+                            {"Ref": "PublicBaseUrl"},
+                            {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]},
+                        ]
+                    }
+                },
+            ]
+        },
         "ProxyFunctionName": {"Ref": "ProxyFunction"},
         "SettleFunctionName": {"Ref": "SettleFunction"},
         "ReconcileFunctionName": {"Ref": "ReconcileFunction"},

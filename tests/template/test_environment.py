@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.template.cfn import environment, of_type
+from tests.template.cfn import ROOT, environment, of_type
 
 SHARED = {
     "TOLLGATE_STAGE": {"Ref": "Stage"},
     "TOLLGATE_NETWORKS": {"Fn::Join": [",", {"Ref": "Network"}]},
     "TOLLGATE_ASSET": {"Ref": "Asset"},
     "TOLLGATE_RPC_SECRET": {"Ref": "RpcSecretName"},
-    "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
+    # Two stacks of an account must not ring for each other.
+    "POWERTOOLS_METRICS_NAMESPACE": {"Fn::Sub": "Tollgate/${AWS::StackName}"},
     "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "false",
     "POWERTOOLS_TRACER_CAPTURE_ERROR": "false",
     "POWERTOOLS_LOGGER_LOG_EVENT": "false",
@@ -23,6 +24,15 @@ LEDGER = {
     "TOLLGATE_ROUTES_TABLE": {"Ref": "RoutesTable"},
     "TOLLGATE_SETTLE_FUNCTION": {"Ref": "SettleFunction"},
     "TOLLGATE_SETTLE_TIMEOUT": "20",
+    "TOLLGATE_FACILITATOR_URL": {"Ref": "FacilitatorUrl"},
+    "TOLLGATE_FACILITATOR_SECRET": {"Ref": "FacilitatorSecretName"},
+}
+ROUTES = {"TOLLGATE_ROUTES_TABLE": {"Ref": "RoutesTable"}}
+SELLERS = {"TOLLGATE_SELLERS_TABLE": {"Ref": "SellersTable"}}
+BASE_URL = {
+    "TOLLGATE_PUBLIC_BASE_URL": {
+        "Fn::If": ["HasPublicBaseUrl", {"Ref": "PublicBaseUrl"}, {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]}]
+    }
 }
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
 VARIABLES: dict[str, dict[str, Any]] = {
@@ -30,18 +40,22 @@ VARIABLES: dict[str, dict[str, Any]] = {
         **SHARED,
         **LEDGER,
         "POWERTOOLS_SERVICE_NAME": "proxy",
-        "TOLLGATE_PUBLIC_BASE_URL": {
-            "Fn::If": [
-                "HasPublicBaseUrl",
-                {"Ref": "PublicBaseUrl"},
-                {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]},
-            ]
-        },
+        **BASE_URL,
+        "TOLLGATE_ANSWERS_BUCKET": {"Ref": "AnswersBucket"},
         "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
         "TOLLGATE_SOURCE_ADDRESS_RESENDS": {"Ref": "SourceAddressResends"},
     },
+    "ChallengeFunction": {**SHARED, **ROUTES, **BASE_URL, "POWERTOOLS_SERVICE_NAME": "challenge"},
+    "VerifyFunction": {**SHARED, **SELLERS, "POWERTOOLS_SERVICE_NAME": "verify"},
+    "SupportedFunction": {
+        **SHARED,
+        **ROUTES,
+        "POWERTOOLS_SERVICE_NAME": "supported",
+        "TOLLGATE_FACILITATOR_URL": {"Ref": "FacilitatorUrl"},
+    },
     "SettleFunction": {
         **SHARED,
+        **SELLERS,
         "POWERTOOLS_SERVICE_NAME": "settle",
         "TOLLGATE_SETTLEMENTS_TABLE": {"Ref": "SettlementsTable"},
         "TOLLGATE_RELAYER_KEYS": {
@@ -117,7 +131,6 @@ def test_functions_are_traced_and_live_in_their_own_folder(template: dict[str, A
         for name, function in of_type(template, "AWS::Serverless::Function").items()
     }
     assert folders == {
-        "ProxyFunction": "functions/proxy",
-        "SettleFunction": "functions/settle",
-        "ReconcileFunction": "functions/reconcile",
+        f"{path.parent.name.capitalize()}Function": f"functions/{path.parent.name}"
+        for path in ROOT.glob("functions/*/app.py")
     }

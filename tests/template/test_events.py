@@ -25,6 +25,7 @@ def _event(name: str) -> dict[str, Any]:
 def test_every_function_has_events() -> None:
     """Each front door of each function is here."""
     assert NAMES == [
+        "challenge_get",
         "proxy_get_paid",
         "proxy_get_unpaid",
         "proxy_head",
@@ -32,8 +33,15 @@ def test_every_function_has_events() -> None:
         "proxy_post_paid",
         "proxy_preflight",
         "reconcile_schedule",
+        "settle_doctor",
+        "settle_post",
+        "settle_post_v1",
         "settle_relayers",
         "settle_settle",
+        "supported_get",
+        "verify_no_key",
+        "verify_post",
+        "verify_post_v1",
     ]
 
 

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from local.networks import files
 from tests.template.cfn import ROOT
-from tollgate.payment.networks import NETWORKS
+from tollgate.errors import ConfigurationError
+from tollgate.payment.networks import NETWORKS, NetworkInfo
+from tollgate.settings import STAGES, read_settings
 
 MONEY = ("Stage", "Network", "Asset", "PayTo", "RpcSecretName")
 
@@ -26,6 +29,20 @@ def test_every_limited_parameter_says_what_it_wants(template: dict[str, Any]) ->
         assert sentence.startswith(f"{name} must ")
         assert sentence.endswith(".")
         assert parameter["Description"].endswith(".")
+
+
+def test_every_parameter_is_explained_to_the_operator(template: dict[str, Any]) -> None:
+    """docs/operations.md has each, with the default that it has here; an empty one is described in words there."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    documented: dict[str, str] = {}
+    for names, defaults in re.findall(r"^\| (`[A-Z].*?`) \|(.*?)\| .+ \|$", page, re.MULTILINE):
+        listed = re.findall(r"`([A-Za-z]+)`", names)
+        values = [value.strip() for value in defaults.split(",")]
+        documented |= dict(zip(listed, values if len(values) == len(listed) else values * len(listed), strict=True))
+    assert set(documented) == set(template["Parameters"])
+    for name, parameter in template["Parameters"].items():
+        if parameter.get("Default", "") != "":
+            assert documented[name].startswith(str(parameter["Default"])), name
 
 
 def test_every_rule_says_why(template: dict[str, Any]) -> None:
@@ -50,11 +67,86 @@ def test_the_rules_know_the_same_networks_as_the_code(template: dict[str, Any]) 
     prod = rules["ProdNeedsMainNetworks"]["Assertions"][0]["Assert"]["Fn::EachMemberIn"][1]
     assert set(prod) == set(main)
     for rule, networks in (
+        ("NetworksCanBeCollected", [str(n) for n, info in NETWORKS.items() if info.refusal() is not None]),
         ("MainNetworksNeedProd", main),
         ("LocalChainsNeedLocal", [str(n) for n, info in NETWORKS.items() if info.local]),
     ):
         refused = {a["Assert"]["Fn::Not"][0]["Fn::Contains"][1] for a in rules[rule]["Assertions"]}
         assert refused == set(networks)
+
+
+def test_what_is_made_of_the_network_table_is_up_to_date() -> None:
+    """A row that was added or changed without `make networks`."""
+    stale = [path.name for path, text in files().items() if path.read_text() != text]
+    assert not stale, f"run `make networks`: {', '.join(stale)}"
+
+
+@pytest.mark.parametrize("info", NETWORKS.values(), ids=[info.name for info in NETWORKS.values()])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a110_the_rules_and_the_functions_settings_agree(
+    template: dict[str, Any], stage: str, info: NetworkInfo
+) -> None:
+    """What CloudFormation lets through the functions take, and the other way round: each network at each stage."""
+    try:
+        read_settings({"TOLLGATE_STAGE": stage, "TOLLGATE_NETWORKS": str(info.network), "TOLLGATE_RPC_SECRET": "rpc"})
+        taken = True
+    except ConfigurationError:
+        taken = False
+    parameters = {"Stage": stage, "Network": [str(info.network)]}
+    rules = [rule for name, rule in template["Rules"].items() if "Network" in name or "LocalChains" in name]
+    assert all(_holds(rule, parameters) for rule in rules) == taken
+
+
+def test_a110_test_and_main_networks_together_are_refused_by_both(template: dict[str, Any]) -> None:
+    """In either order, at every stage."""
+    for stage in STAGES:
+        networks = ["eip155:8453", "eip155:84532"]
+        assert not _holds(template["Rules"]["TestAndMainNetworksDoNotMix"], {"Stage": stage, "Network": networks})
+        with pytest.raises(ConfigurationError, match="mixes test and main networks"):
+            read_settings(
+                {"TOLLGATE_STAGE": stage, "TOLLGATE_NETWORKS": ",".join(networks), "TOLLGATE_RPC_SECRET": "rpc"}
+            )
+
+
+def test_every_symbol_that_can_be_collected_is_an_asset_that_a_stack_may_be_told(template: dict[str, Any]) -> None:
+    """And an address always is."""
+    pattern = re.compile(template["Parameters"]["Asset"]["AllowedPattern"])
+    for info in NETWORKS.values():
+        for asset in info.assets:
+            assert bool(pattern.search(asset.symbol)) == any(
+                other.symbol == asset.symbol and other.transfer_method == "eip3009"
+                for each in NETWORKS.values()
+                for other in each.assets
+            )
+            assert pattern.search(str(asset.address))
+    assert not pattern.search("USDCxe")
+
+
+def _holds(rule: dict[str, Any], parameters: dict[str, Any]) -> bool:
+    """Whether a rule lets these parameters through, as CloudFormation reads it."""
+    applies = "RuleCondition" not in rule or _value(rule["RuleCondition"], parameters)
+    return not applies or all(_value(a["Assert"], parameters) for a in rule["Assertions"])
+
+
+def _value(node: Any, parameters: dict[str, Any]) -> Any:
+    if not isinstance(node, dict):
+        return node
+    ((name, argument),) = node.items()
+    if name == "Ref":
+        return parameters[argument]
+    of = [_value(part, parameters) for part in argument]
+    match name:
+        case "Fn::Not":
+            return not of[0]
+        case "Fn::Or":
+            return any(of)
+        case "Fn::Equals":
+            return of[0] == of[1]
+        case "Fn::Contains":
+            return of[1] in of[0]
+        case "Fn::EachMemberIn":
+            return set(of[0]) <= set(of[1])
+    raise AssertionError(f"{name} is not read here")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from tollgate.ledger.dynamo import Write
 PAYMENTS = {"Fn::GetAtt": ["PaymentsTable", "Arn"]}
 SETTLEMENTS = {"Fn::GetAtt": ["SettlementsTable", "Arn"]}
 ROUTES = {"Fn::GetAtt": ["RoutesTable", "Arn"]}
+SELLERS = {"Fn::GetAtt": ["SellersTable", "Arn"]}
+ANSWERS = {"Fn::Sub": "${AnswersBucket.Arn}/*"}
 SETTLE = {"Fn::GetAtt": ["SettleFunction", "Arn"]}
 RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
@@ -19,6 +21,7 @@ _SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}
 # Secrets Manager ends each ARN with six characters that nobody can choose or foresee.
 RPC_SECRET = {"Fn::Sub": _SECRET + "${RpcSecretName}-??????"}
 UPSTREAM_SECRETS = {"Fn::Sub": _SECRET + "${UpstreamSecretPrefix}*"}
+FACILITATOR_SECRET = {"Fn::Sub": _SECRET + "${FacilitatorSecretName}-??????"}
 # X-Ray's two actions name no resource; AWS requires "*" for them.
 TRACES = [("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")]
 # Each kind of write that the ledgers know needs its own permission, inside a transaction too.
@@ -34,16 +37,29 @@ def _logs(group: str) -> list[tuple[str, Any]]:
 ALLOWED: dict[str, list[tuple[str, Any]]] = {
     "ProxyRole": [
         *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
+        ("s3:GetObject", ANSWERS),
+        ("s3:PutObject", ANSWERS),
+        ("s3:ListBucket", {"Fn::GetAtt": ["AnswersBucket", "Arn"]}),
         ("dynamodb:BatchGetItem", ROUTES),
         ("lambda:InvokeFunction", SETTLE),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
         ("secretsmanager:GetSecretValue", UPSTREAM_SECRETS),
+        ("secretsmanager:GetSecretValue", FACILITATOR_SECRET),
         *_logs("ProxyLogs"),
         *TRACES,
     ],
+    "ChallengeRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("ChallengeLogs"), *TRACES],
+    "VerifyRole": [
+        ("dynamodb:GetItem", SELLERS),
+        ("secretsmanager:GetSecretValue", RPC_SECRET),
+        *_logs("VerifyLogs"),
+        *TRACES,
+    ],
+    "SupportedRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("SupportedLogs"), *TRACES],
     "SettleRole": [
         # It deletes only what it never signed: a stranger's settlement whose block is gone.
         *[(f"dynamodb:{action}", SETTLEMENTS) for action in READS + WRITES],
+        ("dynamodb:GetItem", SELLERS),
         ("kms:GetPublicKey", RELAYER),
         ("kms:Sign", RELAYER),
         ("kms:GetPublicKey", MORE_RELAYERS),
@@ -53,12 +69,12 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "ReconcileRole": [
-        *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
+        *[(f"dynamodb:{action}", PAYMENTS) for action in ["GetItem", *WRITES]],
         ("dynamodb:Query", {"Fn::Sub": "${PaymentsTable.Arn}/index/work"}),
-        ("dynamodb:BatchGetItem", ROUTES),
         ("dynamodb:PutItem", ROUTES),
         ("lambda:InvokeFunction", SETTLE),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
+        ("secretsmanager:GetSecretValue", FACILITATOR_SECRET),
         ("sqs:SendMessage", DEAD_LETTERS),
         *_logs("ReconcileLogs"),
         *TRACES,
@@ -153,11 +169,7 @@ def test_each_function_runs_as_its_own_role(template: dict[str, Any]) -> None:
     """Nothing that one function may do reaches another through a shared role."""
     functions = of_type(template, "AWS::Serverless::Function")
     roles = {name: f["Properties"]["Role"]["Fn::GetAtt"] for name, f in functions.items()}
-    assert roles == {
-        "ProxyFunction": ["ProxyRole", "Arn"],
-        "SettleFunction": ["SettleRole", "Arn"],
-        "ReconcileFunction": ["ReconcileRole", "Arn"],
-    }
+    assert roles == {name: [name.replace("Function", "Role"), "Arn"] for name in functions}
     for name, function in functions.items():
         policy = function["DependsOn"]
         assert policy == name.replace("Function", "Policy"), "a function must not start before it may work"
@@ -174,14 +186,37 @@ def test_roles_are_assumed_by_their_service_only(template: dict[str, Any]) -> No
     assert schedule["Statement"][0]["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_settle_and_reconcile_have_no_front_door(template: dict[str, Any]) -> None:
-    """Only API Gateway has a permission on a function: the proxy, for this API. No function has a URL."""
-    permissions = of_type(template, "AWS::Lambda::Permission")
-    assert set(permissions) == {"ApiPermission"}
-    properties = permissions["ApiPermission"]["Properties"]
-    assert properties["FunctionName"] == {"Ref": "ProxyFunction"}
-    assert properties["Principal"] == "apigateway.amazonaws.com"
-    assert "${HttpApi}/" in properties["SourceArn"]["Fn::Sub"]
+def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict[str, Any]) -> None:
+    """Settle over HTTP by one path, reconcile by none: no path of a seller's leads to another function."""
+    allowed = {}
+    for permission in of_type(template, "AWS::Lambda::Permission").values():
+        properties = permission["Properties"]
+        assert properties["Action"] == "lambda:InvokeFunction"
+        assert properties["Principal"] == "apigateway.amazonaws.com"
+        arn = properties["SourceArn"]["Fn::Sub"]
+        stem = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}"
+        assert arn.startswith(stem)
+        function = properties["FunctionName"]["Ref"]
+        assert function not in allowed, f"{function} has two permissions"
+        allowed[function] = arn.removeprefix(stem)
+    assert allowed == {
+        "ProxyFunction": "/*/$default",
+        "ChallengeFunction": "/*/*/x402/challenge",
+        "VerifyFunction": "/*/*/x402/facilitator/verify",
+        "SettleFunction": "/*/*/x402/facilitator/settle",
+        "SupportedFunction": "/*/*/x402/facilitator/supported",
+    }
+
+
+def test_no_function_has_a_front_door_of_its_own(template: dict[str, Any]) -> None:
+    """No URL, no event that SAM would turn into a route and a permission."""
     assert not of_type(template, "AWS::Lambda::Url")
     for function in of_type(template, "AWS::Serverless::Function").values():
         assert not {"Events", "FunctionUrlConfig"} & set(function["Properties"])
+
+
+def test_verify_challenge_and_supported_write_nothing(template: dict[str, Any]) -> None:
+    """Read-only by their roles, whatever their code does."""
+    for role in ("VerifyRole", "ChallengeRole", "SupportedRole"):
+        verbs = {action.split(":")[1] for action, _ in _flat(statements(template, role)) if "dynamodb" in action}
+        assert verbs <= {"BatchGetItem", "GetItem"}

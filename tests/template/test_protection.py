@@ -1,14 +1,16 @@
 """What must survive: tables, the key, dead letters, logs; and who is told when something is stuck."""
 
+import inspect
 from typing import Any
 
 import pytest
 
 from tests.template.cfn import of_type
+from tollgate.ledger.payments import PaymentsLedger
 
 RETAINED_IN_PROD = {"Fn::If": ["IsProtected", "Retain", "Delete"]}
 ON_IN_PROD = {"Fn::If": ["IsProtected", True, False]}
-TABLES = ("PaymentsTable", "SettlementsTable", "RoutesTable")
+TABLES = ("PaymentsTable", "SettlementsTable", "RoutesTable", "SellersTable")
 SHORT_LIVED = ("PaymentsTable", "SettlementsTable")
 
 
@@ -23,7 +25,7 @@ def test_policies_that_follow_the_stage_have_their_transform_first(template: dic
     assert template["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
 
 
-def test_the_tables_are_those_of_the_two_ledgers_and_the_routes(template: dict[str, Any]) -> None:
+def test_the_tables_are_those_of_the_two_ledgers_the_routes_and_the_sellers(template: dict[str, Any]) -> None:
     """A table that is added without being judged here fails."""
     assert set(of_type(template, "AWS::DynamoDB::Table")) == set(TABLES)
     assert not of_type(template, "AWS::DynamoDB::GlobalTable"), "last writer wins breaks replay protection"
@@ -51,9 +53,31 @@ def test_a_ledger_cleans_up_by_expires_at(template: dict[str, Any], name: str) -
     assert ttl == {"AttributeName": "expires_at", "Enabled": True}
 
 
-def test_routes_never_expire(template: dict[str, Any]) -> None:
-    """The catalogue stays until it is replaced."""
-    assert "TimeToLiveSpecification" not in template["Resources"]["RoutesTable"]["Properties"]
+@pytest.mark.parametrize("name", sorted(set(TABLES) - set(SHORT_LIVED)))
+def test_what_an_operator_set_never_expires(template: dict[str, Any], name: str) -> None:
+    """The catalogue and the sellers stay until they are replaced."""
+    assert "TimeToLiveSpecification" not in template["Resources"][name]["Properties"]
+
+
+def test_big_answers_are_private_encrypted_and_forgotten(template: dict[str, Any]) -> None:
+    """Paid bodies: no public access by ACL or policy, TLS only, gone soon after their retention."""
+    (bucket,) = of_type(template, "AWS::S3::Bucket").values()
+    properties = bucket["Properties"]
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == RETAINED_IN_PROD
+    assert "BucketName" not in properties, "a fixed name cannot be replaced, nor deployed twice"
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    (rule,) = properties["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    kept = inspect.signature(PaymentsLedger).parameters["answer_seconds"].default
+    assert rule["ExpirationInDays"] * 86_400 > kept
+    (policy,) = of_type(template, "AWS::S3::BucketPolicy").values()
+    (only,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (only["Effect"], only["Principal"], only["Action"]) == ("Deny", "*", "s3:*")
+    assert only["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def test_the_work_list_is_sparse_and_holds_keys_only(template: dict[str, Any]) -> None:
@@ -87,7 +111,7 @@ def test_every_function_and_the_api_log_to_a_group_that_forgets(template: dict[s
     stage = template["Resources"]["ApiStage"]["Properties"]
     used.add(stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0])
     assert used == set(groups)
-    assert len(used) == 4
+    assert len(used) == len(of_type(template, "AWS::Serverless::Function")) + 1
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from local import front
-from local.api_template import Api, ApiRoute, Cors, read_api
+from local.api_template import Api, ApiRoute, read_api
+from local.cors import Cors
 from local.front import FrontDoor
 from local.http_base import Handler, Server
 from local.paths import ROOT
@@ -193,10 +194,11 @@ def test_cors_headers_are_the_doors_own(door: FrontDoor, function: FakeLambda) -
 
 
 def test_routes_and_cors_come_from_the_template() -> None:
-    """One route for everything, and the headers that x402 needs."""
+    """Our own endpoints first, one route for everything else, and the headers that x402 needs."""
     api = read_api(ROOT / "template.yaml")
-    assert [route.key for route in api.routes] == ["$default"]
-    assert api.routes[0].function == "ProxyFunction"
+    *own, last = api.routes
+    assert (last.key, last.function) == ("$default", "ProxyFunction")
+    assert all(route.key.startswith("ANY /x402/") and "{" not in route.key for route in own)
     assert api.cors is not None
     assert {"payment-signature", "sign-in-with-x"} <= set(api.cors.allow_headers)
     assert {"payment-required", "payment-response"} <= set(api.cors.expose_headers)

@@ -1,16 +1,18 @@
 """The table of answers, against its page and against itself."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from tests.support.buyer import decode
-from tests.support.payments import NETWORK
+from tests.support.payments import ASSET, NETWORK, PAY_TO
 from tollgate.edge.answers import ROWS, internal_error, render
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.payment.record import StoredAnswer
-from tollgate.wire.models import PaymentRequired, Resource, SettleResponse
+from tollgate.wire.models import PaymentRequired, Requirements, Resource, SettleResponse
+from tollgate.wire.primitives import Network
 
 DOCS = Path(__file__).parents[3] / "docs" / "architecture.md"
 OFFER = PaymentRequired(Resource("https://api.example/x"), ())
@@ -52,6 +54,31 @@ def test_a_served_answer_keeps_its_headers_but_not_its_caching() -> None:
     receipt = answer.header("payment-response")
     assert receipt is not None
     assert decode(receipt)["success"] is True
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind, row in ROWS.items() if row.payment_response))
+def test_a_receipt_answers_in_the_version_that_came(kind: Kind) -> None:
+    """One receipt: of v2 with the CAIP-2 id, of v1 with the network's name."""
+    for version, name, network in ((2, "payment-response", "eip155:84532"), (1, "x-payment-response", "base-sepolia")):
+        answer = render(Outcome(kind, status=200, payment_response=RECEIPT, version=version))
+        receipts = [key for key, _ in answer.headers if key.endswith("payment-response")]
+        assert receipts == [name]
+        header = answer.header(name)
+        assert header is not None
+        assert decode(header)["network"] == network
+
+
+def test_an_offer_that_v1_cannot_name_is_v2_in_the_body_too() -> None:
+    """And one that it can name is v1, for that is where v1 clients look."""
+    extra = {"name": "USDC", "version": "2"}
+    for network, version in ((Network(31337), 2), (NETWORK, 1)):
+        required = PaymentRequired(OFFER.resource, (Requirements("exact", network, 1, ASSET, PAY_TO, 60, extra),))
+        answer = render(Outcome(Kind.REFUSED, offer=required, code="x", sentence="No."))
+        body = json.loads(answer.body)
+        assert (body["x402Version"], body["message"], len(body["accepts"])) == (version, "No.", 1)
+        header = answer.header("payment-required")
+        assert header is not None
+        assert decode(header) == required.to_json()
 
 
 def test_errors_have_a_code_and_a_sentence() -> None:

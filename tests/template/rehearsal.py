@@ -1,0 +1,286 @@
+"""Every kind of work that the functions do, done once: what they called and measured is judged by other tests."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.chain import Chain
+from local.rpc_gate import SEND, Act, RpcGate
+from tests.support.aws import client
+from tests.support.aws_calls import AwsCall
+from tests.support.buyer import encode, fresh_signature
+from tests.support.functions import Functions
+from tests.support.silent_facilitator import silent_facilitator
+from tests.support.template_values import Values
+from tests.support.upstream import CountingUpstream, answers, sunny
+from tollgate.payment.identity import PaymentId
+from tollgate.wire.parse import parse_payment
+
+IDENTIFIER = "pay_{:032x}"
+ELSEWHERE = "198.51.100.7"
+BIG = b"x" * 100_000
+FINAL_SECONDS = 2_000
+# What is left of an invocation: enough to claim and to serve, little to wait for what will not come.
+_SHORT = 9.0
+_PASS = 12.0
+_EVERYTHING = ("eth_chainId", "eth_getTransactionReceipt", *SEND)
+HTTP = ("proxy", "challenge", "verify", "settle", "supported")
+
+
+@dataclass
+class Rehearsed:
+    """The calls of each stack with its values, and the metrics of each function (EMF records)."""
+
+    calls: list[tuple[Values, list[AwsCall]]] = field(default_factory=list)
+    metrics: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def keep(self, functions: Functions) -> None:
+        """Remember what a stack did."""
+        assert not functions.failures, functions.failures
+        self.calls.append((functions.values, [c for c in functions.trace if isinstance(c, AwsCall)]))
+        for name, loaded in functions.loaded.items():
+            self.metrics.setdefault(name, []).extend(loaded.metrics)
+
+
+def rehearse(aws_endpoint: str, chain: Chain) -> Rehearsed:
+    """All of it; about ten seconds."""
+    done = Rehearsed()
+    chain.mine_at_once()
+    with _servers(chain) as (gate, upstream):
+        with Functions(aws_endpoint, chain, rpc_url=gate.url, patient=False, **_another_key(aws_endpoint)) as functions:
+            _Day(functions, gate, upstream).all()
+            done.keep(functions)
+        with silent_facilitator(chain) as there:
+            secret = f"facilitator-{secrets.token_hex(5)}"
+            headers = {"authorization": "Bearer of-ours"}
+            client("secretsmanager", aws_endpoint).create_secret(Name=secret, SecretString=json.dumps(headers))
+            elsewhere = {"FacilitatorUrl": there.url, "FacilitatorSecretName": secret}
+            with Functions(aws_endpoint, chain, patient=False, **elsewhere) as functions:
+                _with_another_facilitator(functions, upstream)
+                done.keep(functions)
+    return done
+
+
+class _Day:
+    """One stack with its own settle function; ``gate`` stands between it and the chain."""
+
+    def __init__(self, functions: Functions, gate: RpcGate, upstream: CountingUpstream) -> None:
+        self.functions = functions
+        self.chain = functions.chain
+        self.gate = gate
+        self.upstream = upstream
+        self._payments = 0
+
+    def all(self) -> None:
+        self._open()
+        self._sold_and_resent()
+        self._big()
+        self._pending()
+        self._expired()
+        self._unresolved()
+        self._lost_with_a_table()
+        self._given_up_and_paid()
+        self._block_gone()
+        self._seller_elsewhere()
+        self._bugs()
+
+    def _open(self) -> None:
+        functions = self.functions
+        functions.made.put_secret(functions.made.upstream_prefix + "key", "an upstream's key")
+        functions.sell(
+            "GET",
+            "/weather/{city}",
+            self.upstream.url + "/weather/{city}",
+            secret_header=("x-api-key", functions.made.upstream_prefix + "key"),
+        )
+        status = functions.invoke("settle", {"op": "relayers"})
+        for relayer in status["networks"][0]["relayers"]:
+            self.chain.give_gas(relayer["address"])
+        assert functions.invoke("settle", {"op": "doctor"})["relayers"]
+        functions.invoke("reconcile", {})
+        # Each outage below waits this out.
+        functions.loaded["settle"].timeout = 4
+
+    def _sold_and_resent(self) -> None:
+        payment = self._payment()
+        assert self._pay(payment) == 200
+        assert self._pay(payment) == 200
+        # Without its identifier, from elsewhere: the payer signs afresh.
+        plain = self._payment(identified=False)
+        assert self._pay(plain) == 200
+        asked = self.functions.request("GET", "/weather/oslo", payment=plain, source=ELSEWHERE)
+        assert asked.status == 409
+        signed = fresh_signature(self._buyer, asked.json()["details"]["signIn"])
+        again = self.functions.request(
+            "GET", "/weather/oslo", payment=plain, source=ELSEWHERE, headers={"sign-in-with-x": signed}
+        )
+        assert again.status == 200
+        self.upstream.behave(answers(500))
+        assert self._pay(self._payment()) == 500
+        self.upstream.behave(sunny)
+
+    def _big(self) -> None:
+        self.upstream.behave(answers(200, BIG))
+        payment = self._payment()
+        for _ in range(2):
+            answer = self.functions.request("GET", "/weather/oslo", payment=payment)
+            assert (answer.status, answer.body) == (200, BIG)
+        self.upstream.behave(sunny)
+
+    def _pending(self) -> None:
+        """Nothing is broadcast; reconcile settles it later, and a lower nonce with it."""
+        payment = self._unsettled()
+        self._later(60)
+        assert self._pay(payment) == 200
+
+    def _expired(self) -> None:
+        """Its time ran out before anything was broadcast."""
+        payment = self._unsettled()
+        self.functions.advance(100)
+        self.chain.mine(20)
+        self._later(60)
+        assert self._pay(payment) == 402
+
+    def _unresolved(self) -> None:
+        """Long past its deadline no endpoint answers."""
+        payment = self._unsettled()
+        self.gate.rule(Act.DROP, _EVERYTHING)
+        self._later(500)
+        assert self._pay(payment) == 409
+        self.gate.clear()
+        self.functions.advance(1_000)
+        self.chain.mine(20)
+        self._later(0)
+
+    def _lost_with_a_table(self) -> None:
+        """A table restored from before the payment: the chain knows it, we do not."""
+        payment = self._payment()
+        assert self._pay(payment) == 200
+        self._forget(payment)
+        assert self._pay(payment) == 409
+
+    def _given_up_and_paid(self) -> None:
+        self.upstream.behave(answers(500))
+        payment = self._payment()
+        assert self._pay(payment) == 500
+        self.upstream.behave(sunny)
+        self._submit(payment)
+        self.functions.advance(400)
+        self._later(0)
+
+    def _block_gone(self) -> None:
+        """A stranger brings the payment on chain while the upstream runs, and then that block is gone."""
+        payment = self._payment()
+        snapshot = self.chain.rpc("evm_snapshot")
+
+        def submit_meanwhile(handler: Any) -> None:
+            self._submit(payment)
+            sunny(handler)
+
+        self.upstream.behave(submit_meanwhile)
+        assert self._pay(payment) == 409
+        self.upstream.behave(sunny)
+        assert self.chain.rpc("evm_revert", snapshot)
+        self.chain.mine(3)
+        self._later(FINAL_SECONDS)
+
+    def _seller_elsewhere(self) -> None:
+        functions = self.functions
+        challenge = functions.request("GET", "/x402/challenge?method=GET&path=/weather/oslo")
+        assert challenge.status == 402
+        supported = functions.request("GET", "/x402/facilitator/supported")
+        assert supported.json()["kinds"]
+        payment = self._payment(identified=False)
+        key = functions.seller()
+        message = {"x402Version": 2, "paymentPayload": payment, "paymentRequirements": payment["accepted"]}
+        for path in ("verify", "settle"):
+            refused = self._post(path, message, "tg_shop_" + "A" * 43)
+            assert refused.status == 401
+            answer = self._post(path, message, key).json()
+            assert answer.get("isValid", answer.get("success")) is True, answer
+
+    def _bugs(self) -> None:
+        """An event that API Gateway never sends stands for a bug."""
+        for name in HTTP:
+            assert self.functions.invoke(name, {"requestContext": {}})["statusCode"] == 500
+
+    def _post(self, path: str, message: dict[str, Any], key: str) -> Any:
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        body = json.dumps(message).encode()
+        return self.functions.request("POST", f"/x402/facilitator/{path}", body=body, headers=headers)
+
+    def _payment(self, *, identified: bool = True) -> dict[str, Any]:
+        self._payments += 1
+        self._buyer = self.functions.buyer()
+        identifier = IDENTIFIER.format(self._payments) if identified else None
+        required = self.functions.offer("GET", "/weather/oslo")
+        return self.functions.sign(self._buyer, required, identifier=identifier)
+
+    def _pay(self, payment: dict[str, Any], *, seconds: float | None = None) -> int:
+        return self.functions.request("GET", "/weather/oslo", payment=payment, seconds=seconds).status
+
+    def _unsettled(self) -> dict[str, Any]:
+        payment = self._payment()
+        held = self.gate.rule(Act.DROP, SEND)
+        assert self._pay(payment, seconds=_SHORT) == 503
+        held.release()
+        return payment
+
+    def _later(self, seconds: int) -> None:
+        self.functions.clock.skew += seconds
+        self.functions.invoke("reconcile", {}, seconds=_PASS)
+
+    def _id(self, payment: dict[str, Any]) -> PaymentId:
+        return PaymentId.of(parse_payment(encode(payment)))
+
+    def _forget(self, payment: dict[str, Any]) -> None:
+        self.functions.client("dynamodb").delete_item(
+            TableName=self.functions.resource("PaymentsTable"),
+            Key={"pk": {"S": f"PAY#{self._id(payment).digest}"}},
+        )
+
+    def _submit(self, payment: dict[str, Any]) -> None:
+        a = payment["payload"]["authorization"]
+        signature = bytes.fromhex(payment["payload"]["signature"][2:])
+        self.chain.send(
+            "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
+            a["from"],
+            a["to"],
+            int(a["value"]),
+            int(a["validAfter"]),
+            int(a["validBefore"]),
+            bytes.fromhex(a["nonce"][2:]),
+            signature[64],
+            signature[:32],
+            signature[32:64],
+        )
+
+
+def _with_another_facilitator(functions: Functions, upstream: CountingUpstream) -> None:
+    """It takes payments and never says what became of them."""
+    functions.sell("GET", "/weather/{city}", upstream.url + "/weather/{city}")
+    functions.invoke("reconcile", {})
+    payment = functions.sign(functions.buyer(), functions.offer("GET", "/weather/oslo"))
+    assert functions.request("GET", "/weather/oslo", payment=payment, seconds=_SHORT).status == 503
+    functions.clock.skew += 60
+    functions.invoke("reconcile", {}, seconds=_PASS)
+
+
+def _another_key(aws_endpoint: str) -> dict[str, str]:
+    made = client("kms", aws_endpoint).create_key(KeySpec="ECC_SECG_P256K1", KeyUsage="SIGN_VERIFY")
+    return {"ExtraRelayerKeyArns": made["KeyMetadata"]["Arn"]}
+
+
+@contextmanager
+def _servers(chain: Chain) -> Iterator[tuple[RpcGate, CountingUpstream]]:
+    gate, upstream = RpcGate(chain.url), CountingUpstream()
+    gate.start()
+    try:
+        yield gate, upstream
+    finally:
+        gate.clear()
+        gate.stop()
+        upstream.stop()
