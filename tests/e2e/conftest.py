@@ -14,6 +14,9 @@ PAGES = {
     "GET /fail": {},
     "GET /big": {},
     "GET /redirect": {},
+    "GET /answer": {},
+    "POST /answer": {},
+    "GET /echo": {},
     "GET /drip": {"timeoutSeconds": 2},
     "POST /echo": {},
 }

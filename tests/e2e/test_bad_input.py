@@ -1,15 +1,18 @@
 """Bad input on the deployed stack: a clear 4xx, and nothing written."""
 
 import json
+import socket
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from eth_account.signers.local import LocalAccount
 
 from local.stack import LocalStack
+from tests.attacks.test_routes import ALIASES
 from tests.e2e.conftest import routes
 from tests.e2e.http import get, signed
-from tests.support.buyer import encode
+from tests.support.buyer import as_v1, decode, encode
 
 
 def payments(stack: LocalStack) -> int:
@@ -33,6 +36,23 @@ def test_a29_a_path_with_two_readings_is_400(stack: LocalStack, tail: str) -> No
     assert not stack.upstream.runs
 
 
+def test_a29_forty_aliases_of_a_priced_path_are_priced_or_refused(stack: LocalStack) -> None:
+    """As raw request lines through the front door: each is 400, 402 or 404, and the upstream hears of none."""
+    spellings = [alias.replace("api/x", "weather/oslo").replace("api", "weather") for alias in ALIASES]
+    sent = [spelling for spelling in spellings if spelling and spelling == "".join(spelling.split())]
+    assert len(sent) >= 40
+    door = urlsplit(stack.api_url)
+    seen = {}
+    for target in sent:
+        with socket.create_connection((door.hostname, door.port or 80), timeout=30) as connection:
+            line = f"GET {target} HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n"
+            connection.sendall(line.encode())
+            seen[target] = int(connection.makefile("rb").readline().split()[1])
+    assert set(seen.values()) <= {400, 402, 404}, seen
+    assert set(seen.values()) >= {400, 404}
+    assert not stack.upstream.runs
+
+
 def test_malformed_oversized_and_repeated_payments_write_nothing(stack: LocalStack, buyer: LocalAccount) -> None:
     """400 with a code, 431 over the cap."""
     before = payments(stack)
@@ -48,6 +68,8 @@ def test_malformed_oversized_and_repeated_payments_write_nothing(stack: LocalSta
         assert reply.status == status, header[:20]
         if status == 400:
             assert reply.json["code"]
+    both = get(stack, "/weather/oslo", good, X_PAYMENT=encode(as_v1(decode(good))))
+    assert (both.status, both.json["code"]) == (400, "payment_header_ambiguous")
     assert payments(stack) == before
     assert not stack.upstream.runs
 
@@ -62,7 +84,7 @@ def test_a_body_over_the_cap_is_413(stack: LocalStack, buyer: LocalAccount) -> N
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/fail?status=503", 503), ("/redirect", 502), ("/big?bytes=70000", 502), ("/slow?seconds=4", 504)],
+    [("/fail?status=503", 503), ("/redirect", 502), ("/big?bytes=5000000", 502), ("/slow?seconds=4", 504)],
 )
 def test_what_the_upstream_cannot_deliver_is_not_charged(
     stack: LocalStack, buyer: LocalAccount, path: str, status: int

@@ -11,4 +11,6 @@ def test_a_browser_gets_a_page_and_a_program_json(stack: LocalStack) -> None:
     assert page.status == 402
     assert page.headers["content-type"].startswith("text/html")
     assert b"$0.01 USDC" in page.body
-    assert page.offer == get(stack, "/weather/oslo").json
+    program = get(stack, "/weather/oslo")
+    assert page.offer == program.offer
+    assert (program.json["x402Version"], program.json["accepts"][0]["network"]) == (1, "base-sepolia")
