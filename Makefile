@@ -14,15 +14,16 @@ TYPED := layers/tollgate/tollgate functions cli local
 TESTS ?= tests
 WORKERS ?= 2
 STACK ?= tollgate
+BENCH ?=
 
 READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve test check lint format types imports template faults relayer lock clean
+.PHONY: help setup demo serve sam-local test check lint format types imports template faults bench relayer networks lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (the other commands do it by themselves)
 
@@ -32,10 +33,13 @@ demo: setup ## show one paid call on a local AWS and a local chain, from the 402
 serve: setup ## keep the local stack up and print its URLs, a funded test key and lines to try
 	@exec $(PY) -m local.serve
 
-test: setup ## run all tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
-	@$(PY) -m pytest -n $(WORKERS) $(TESTS)
+sam-local: setup ## run every input of events/ through `sam local invoke` (needs Docker)
+	@exec $(PY) -m local.sam_local
 
-check: lint types imports template test ## everything a change must pass
+test: setup ## run the tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
+	@$(PY) -m pytest -n $(WORKERS) $(if $(filter tests,$(TESTS)),--ignore=tests/faults) $(TESTS)
+
+check: lint types imports template test faults ## everything a change must pass
 
 lint: $(READY) ## format and lint (ruff)
 	@echo "· lint" && $(PY) -m ruff format --check --quiet $(CODE) && $(PY) -m ruff check --quiet $(CODE)
@@ -52,11 +56,17 @@ imports: $(READY) ## hold the layers' one-way imports
 template: $(READY) ## lint template.yaml (sam validate, cfn-lint)
 	@echo "· template" && $(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint && $(RUN) cfn-lint template.yaml
 
-faults: setup ## break each rule on purpose and see its test fail
-	@$(PY) -m pytest tests/faults
+faults: setup ## break each rule on purpose, one at a time, and see its test fail
+	@$(PY) -m pytest -n $(WORKERS) tests/faults
+
+bench: setup ## measure against the official SDK and the limits; rewrites docs/benchmarks.md (BENCH=--help)
+	@$(PY) -W ignore -m tests.bench $(BENCH)
 
 relayer: $(READY) ## print a deployed stack's relayer and its gas balance (STACK=tollgate)
 	@$(PY) -m tollgate_cli relayer --stack $(STACK)
+
+networks: $(READY) ## renew what is made of the network table (template.yaml's rules, docs/networks.md)
+	@$(PY) -m local.networks
 
 lock: $(READY) ## renew the pinned requirements
 	@$(PY) -m local.lock

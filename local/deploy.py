@@ -64,9 +64,9 @@ def deploy(template: Path, endpoint: str, parameters: Mapping[str, str]) -> None
     )
 
 
-def read_deployed(cloudformation: "CloudFormationClient") -> Deployed:
+def read_deployed(cloudformation: "CloudFormationClient", stack: str = STACK) -> Deployed:
     """Read the outputs. Raises ``KeyError`` when the template lacks one."""
-    described = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {o.get("OutputKey", ""): o.get("OutputValue", "") for o in described.get("Outputs", [])}
     return Deployed(
         payments_table=outputs["PaymentsTableName"],

@@ -17,7 +17,10 @@ from local.buyer import demo_buyer, read_header
 async def pay(url: str, key: str | None) -> int:
     """Print status, body and receipt; returns 0 for a 200."""
     client = x402Client()
-    account = Account.from_key(key) if key else demo_buyer()
+    try:
+        account = Account.from_key(key) if key else demo_buyer()
+    except ValueError:
+        sys.exit("TOLLGATE_BUYER_KEY must be a private key: 0x and 64 hex digits")
     register_exact_evm_client(client, EthAccountSigner(account))
     async with httpx.AsyncClient(transport=x402AsyncTransport(client), timeout=40) as http:
         answer = await http.get(url)

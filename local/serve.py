@@ -18,6 +18,7 @@ def announce(stack: LocalStack) -> None:
     print(
         f"""
   API             {stack.api_url}    (priced: GET /weather/{{city}}, $0.01)
+  facilitator     {stack.api_url}/x402/facilitator    (for sellers with a key; see `seller add` below)
   chain           {stack.chain.url}    ({stack.chain.info.network}, USDC at {stack.chain.token})
   AWS             {stack.aws.endpoint}    (stack {stack.name})
   upstream        {stack.upstream.url}
@@ -32,8 +33,10 @@ The test key holds 1000 USDC, on this machine only. Try, from {ROOT}:
 The command line and any AWS tool reach this stack with
   export AWS_ENDPOINT_URL={stack.aws.endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
-  make relayer STACK={stack.name}
+  bin/tollgate doctor --stack {stack.name}
   bin/tollgate payment show 0xTRANSACTION --stack {stack.name}
+  bin/tollgate seller add shop --pay-to 0x90F79bf6EB2c4f870365E785982E1f101E93b906 --allow 'base-sepolia:USDC:$0.10' \\
+      --settlements-per-day 100 --stack {stack.name}
 
 Ctrl-C ends everything.""",
         flush=True,

@@ -21,7 +21,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from local.anvil import Anvil
-from local.api_template import read_api
+from local.api_template import Api, read_api
 from local.build import built_template
 from local.chain import Chain
 from local.deploy import STACK, Deployed, deploy, put_rpc_secret, read_deployed
@@ -151,11 +151,12 @@ class LocalStack:
         return self.aws.kill_runtimes(function)
 
     def calm(self) -> None:
-        """Let everything go that is held, forget the counts, lift the token's pause, mine at once."""
+        """Let everything go that is held, forget the counts, lift the token's pause, mine at once, by the clock."""
         self.gate.clear()
         self.upstream.release()
         self.upstream.runs.clear()
         self.chain.mine_at_once()
+        self.chain.set_clock()
         self.chain.send("pause(bool)", False)
 
     def funded_account(self, atomic: int = 100_000_000) -> LocalAccount:
@@ -169,7 +170,7 @@ class LocalStack:
 
     def tollgate(self, *arguments: str) -> str:
         """Run the command line against this stack; returns what it printed. Raises ``RuntimeError``."""
-        aws = Aws(self.client("cloudformation"), self.dynamodb, self.functions)
+        aws = Aws(self.client("cloudformation"), self.dynamodb, self.functions, self.client)
         printed, complained = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
             code = tollgate([*arguments, "--stack", self.name], connect=lambda: aws)
@@ -232,8 +233,12 @@ class LocalStack:
                 **self._parameters,
             },
         )
+        self._open(read_api(template))
+
+    def _open(self, api: Api) -> None:
+        """Read what was deployed, fill the relayer's tank and open the front door."""
         cloudformation: CloudFormationClient = self.client("cloudformation")
-        self.deployed = read_deployed(cloudformation)
+        self.deployed = read_deployed(cloudformation, self.name)
         self.relayer = self._relayer_address()
         self.chain.give_gas(self.relayer)
         names = {
@@ -241,7 +246,7 @@ class LocalStack:
             for r in cloudformation.describe_stack_resources(StackName=self.name)["StackResources"]
             if r["ResourceType"] == "AWS::Lambda::Function"
         }
-        self.front.open(read_api(template), names, self.aws.endpoint)
+        self.front.open(api, names, self.aws.endpoint)
         self._closing.callback(self.front.stop)
 
     def _relayer_address(self) -> str:

@@ -3,6 +3,7 @@
 /weather/{city}   a forecast                  /slow?seconds=3   a late one
 /fail?status=503  an answer with that status  /big?bytes=90000  a long body
 /redirect         302 to /weather/oslo        /drip?seconds=5   a body that comes a byte at a time
+/answer?status=201  that status and a Location, with every header that must not pass
 /echo             method, path, query, headers and body as they arrived
 """
 
@@ -14,6 +15,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from local.http_base import Handler, Server
 
+# A Location, validators, and what a hostile or careless API adds: caching for all, a session, payment headers.
+_TELLTALE = (
+    ("Location", "/things/1"),
+    ("ETag", '"v1"'),
+    ("Last-Modified", "Sat, 21 Nov 2026 00:00:00 GMT"),
+    ("Cache-Control", "public, max-age=3600"),
+    ("CDN-Cache-Control", "max-age=3600"),
+    ("Expires", "Sat, 21 Nov 2099 00:00:00 GMT"),
+    ("Set-Cookie", "session=1"),
+    ("PAYMENT-RESPONSE", "Zm9yZ2Vk"),
+    ("PAYMENT-REQUIRED", "Zm9yZ2Vk"),
+    ("X-PAYMENT-RESPONSE", "Zm9yZ2Vk"),
+    ("Access-Control-Allow-Origin", "https://evil.example"),
+)
 _SKIES = ("clear", "cloudy", "rain", "snow", "fog")
 
 
@@ -57,6 +72,8 @@ class _Handler(Handler):
                 self.answer_json(int(query.get("status", "500")), {"error": "as asked"})
             case "/big":
                 self.answer(200, b"x" * int(query.get("bytes", "90000")), [("Content-Type", "text/plain")])
+            case "/answer":
+                self.answer(int(query["status"]), b"made", [*_TELLTALE, ("Content-Type", "text/plain")])
             case "/redirect":
                 self.answer(302, b"", [("Location", "/weather/oslo")])
             case "/drip":
