@@ -32,7 +32,8 @@ take turns within one run, and every figure is a median unless its column says o
 
 *Recover* is libsecp256k1's own function on a signature that is parsed already, called through coincurve's binding: no
 way of checking a signature is faster. *Signature* adds the EIP-712 hash, the parsing of the signature and the
-comparison with the payer. The official rows are the SDK's facilitator with its own signer; every answer of the chain is
+comparison with the payer; *terms* what was offered and the clock, as the official *verify*; *header* the strict reading
+of base64 and JSON. The official rows are the SDK's facilitator with its own signer; every answer of the chain is
 stubbed. Nothing that `x402[evm]` requires installs coincurve, so the last rows are what a plain installation does.
 
 ## What has to be loaded
