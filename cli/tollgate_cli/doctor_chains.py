@@ -118,16 +118,17 @@ def _fees(info: NetworkInfo, endpoint: Mapping[str, Any], fee_cap: int, report: 
     else:
         report.ok("fees", now)
     gas = endpoint["transferGas"]
-    if gas is not None and int(gas) + _AUTHORIZATION_GAS > TRANSFER_GAS:
+    limit = TRANSFER_GAS + info.data_gas
+    if gas is not None and int(gas) + _AUTHORIZATION_GAS > limit:
         report.note(
             "fees",
-            f"{info.name}: a transfer of nothing needs {gas} gas here; a settlement has {TRANSFER_GAS} and may run out",
+            f"{info.name}: a transfer of nothing needs {gas} gas here; a settlement has {limit} and may run out",
         )
 
 
 def _gas(stack: Stack, info: NetworkInfo, balances: Mapping[str, str], fee_cap: int, report: Report) -> None:
     for address, wei in balances.items():
-        count = int(wei) // (TRANSFER_GAS * fee_cap)
+        count = int(wei) // ((TRANSFER_GAS + info.data_gas) * fee_cap)
         has = f"{info.name}: {address} has {coins(wei, str(info.network))}"
         todo = f"send {info.gas_coin} to {listed([address])}; reconcile notices within a minute"
         if count == 0 and stack.facilitator_url:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+# Limits on a network without gas for data; NetworkInfo.data_gas comes on top.
 # One transferWithAuthorization takes 86,230 gas on USDC and 65,528 on OpenZeppelin's ERC3009, and
 # about 17,000 more when the recipient had nothing before. The cap is also the guard against a token
 # that would burn gas (threat 63).

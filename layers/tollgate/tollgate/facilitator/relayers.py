@@ -52,7 +52,7 @@ def relayer_status(lanes: Lanes, relayers: Relayers, fee_cap: int, journal: Jour
             unknown = [{"address": str(address), "balanceWei": None} for address in addresses]
             networks.append({"network": str(network), "relayers": unknown, "hasGas": None})
             continue
-        settlements_left = min(balances) // (TRANSFER_GAS * fee_cap)
+        settlements_left = min(balances) // ((TRANSFER_GAS + lanes[network].info.data_gas) * fee_cap)
         has_gas = settlements_left > 0
         journal.record(
             Event.RELAYER_STATUS,

@@ -10,6 +10,7 @@ from tollgate.facilitator.ports import SettlementLedger, Signer
 from tollgate.facilitator.relayers import Relayers
 from tollgate.ledger.settlement_items import OpenSlot, Settlement, Slot
 from tollgate.payment.events import Event, Journal
+from tollgate.payment.networks import network_info
 from tollgate.schemes.exact import eip3009
 
 
@@ -54,7 +55,7 @@ class SlotSigner:
                 nonce=slot.nonce,
                 max_priority_fee_per_gas=market.fees.tip,
                 max_fee_per_gas=market.fees.max_fee,
-                gas_limit=TRANSFER_GAS,
+                gas_limit=TRANSFER_GAS + network_info(slot.network).data_gas,
                 to=settlement.request.asset,
                 value=0,
                 data=eip3009.transfer_calldata(a, settlement.request.signature),
@@ -91,7 +92,7 @@ class SlotSigner:
             nonce=slot.nonce,
             max_priority_fee_per_gas=fees.tip,
             max_fee_per_gas=fees.max_fee,
-            gas_limit=FILLER_GAS,
+            gas_limit=FILLER_GAS + network_info(slot.network).data_gas,
             to=slot.relayer,
             value=0,
             data=b"",

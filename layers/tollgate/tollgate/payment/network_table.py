@@ -19,6 +19,11 @@ MAIN, TEST, LOCAL = "main", "test", "local"
 EIP3009, PERMIT2 = "eip3009", "permit2"
 SDK = "x402 2.25.0"
 
+# Rollups that charge for a transaction's data on their base chain in gas of their own: a limit without room for it
+# runs out when the base chain is dear. What is not used is not paid. Nitro chains: Arbitrum's documentation, "Gas
+# and fees"; for the others an own estimate.
+DATA_GAS = {42161: 1_000_000, 421614: 1_000_000, 190415: 1_000_000, 181228: 1_000_000, 36900: 1_000_000}
+
 ROWS: tuple[Row, ...] = (
     (
         8453, "base", "base", MAIN, "ETH", 2.0, 5, 900,

@@ -7,7 +7,7 @@ from a route: Base's USDC signs as "USD Coin", Base Sepolia's as "USDC".
 from dataclasses import dataclass
 
 from tollgate.errors import ConfigurationError
-from tollgate.payment.network_table import EIP3009, LOCAL, MAIN, ROWS
+from tollgate.payment.network_table import DATA_GAS, EIP3009, LOCAL, MAIN, ROWS
 from tollgate.wire.primitives import Address, Network
 
 # Rule 5: a buyer's payment must be mined before the buyer's client gives up.
@@ -38,7 +38,8 @@ class NetworkInfo:
     ``block_seconds`` is the usual time between blocks; ``confirmations`` the depth, in blocks, at
     which "the deadline has passed" counts as proof; ``final_blocks`` the depth after which a
     settled payment is not looked at again; ``v1_name`` what x402 v1 calls it, if it does;
-    ``gas_coin`` the symbol of what gas is paid in (10^18 units each).
+    ``gas_coin`` the symbol of what gas is paid in (10^18 units each); ``data_gas`` what a transaction
+    needs on top for its data, at the most.
     """
 
     network: Network
@@ -51,6 +52,7 @@ class NetworkInfo:
     assets: tuple[Asset, ...]
     v1_name: str | None = None
     gas_coin: str = "ETH"
+    data_gas: int = 0
 
     def asset(self, wanted: str) -> Asset:
         """Find an asset by symbol or address. Raises ``ConfigurationError``."""
@@ -89,7 +91,7 @@ NETWORKS: dict[Network, NetworkInfo] = {
         Network(chain_id), name, kind != MAIN, kind == LOCAL, block_seconds, confirmations, final_blocks,
         tuple(Asset(symbol, Address.parse(at), domain, version, decimals, method)
               for symbol, at, domain, version, decimals, method in assets),
-        v1_name, coin,
+        v1_name, coin, DATA_GAS.get(chain_id, 0),
     )
     for chain_id, name, v1_name, kind, coin, block_seconds, confirmations, final_blocks, assets, _ in ROWS
 }  # fmt: skip
