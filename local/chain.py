@@ -119,6 +119,11 @@ class Chain:
         self.rpc("evm_increaseTime", hex(seconds))
         self.mine()
 
+    def now(self) -> int:
+        """The chain's own clock, in Unix seconds: that of a block mined now. The head may lag behind it."""
+        self.mine(1, 0)
+        return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
     def set_clock(self) -> None:
         """Set the chain's clock to this machine's. A block a second is the most that does not put it ahead for good."""
         self.rpc("evm_setTime", int(time.time()))

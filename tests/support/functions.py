@@ -68,7 +68,7 @@ class Functions:
         self._numbers = itertools.count(1)
         self._routes: list[Route] = []
         # Tests share the chain, and some of them move its clock ahead.
-        self.clock = Clock(max(0.0, self._head() - time.time()), patient)
+        self.clock = Clock(max(0.0, chain.now() - time.time()), patient)
         given = {
             "Stage": "local",
             "Network": str(chain.info.network),
@@ -117,7 +117,7 @@ class Functions:
     def advance(self, seconds: int) -> None:
         """Pass time, for the functions and the chain, which catches up; ``clock.skew`` moves the functions' alone."""
         self.clock.skew += seconds
-        self.chain.advance(max(0, int(time.time()) - self._head()))
+        self.chain.advance(max(0, int(time.time()) - self.chain.now()))
 
     def cold(self, *names: str) -> None:
         """Forget the runtimes of these functions (all by default): their next call is a cold start."""
@@ -207,10 +207,6 @@ class Functions:
     def sign(self, account: LocalAccount, required: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         """A signed payment, by the functions' clock."""
         return sign(account, required, now=time.time(), **kwargs)
-
-    def _head(self) -> int:
-        """The time of the chain's last block, in Unix seconds."""
-        return int(self.chain.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def _function(self, logical: str) -> LoadedFunction:
         properties = self.template["Resources"][logical]["Properties"]

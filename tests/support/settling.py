@@ -100,8 +100,7 @@ class SettleWorld:
         self.journal = ListJournal()
         self.requests: Counter[str] = Counter()
         # Tests share the chain, and some of them move its clock ahead.
-        head = int(node.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        self._offset = max(0.0, head - time.time())
+        self._offset = max(0.0, node.now() - time.time())
         self.dynamo = boto3.client(
             "dynamodb",
             endpoint_url=self._endpoint,

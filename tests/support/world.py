@@ -114,8 +114,7 @@ class World:
     def __init__(self, aws_endpoint: str, chain: Chain, *, rpc_url: str | None = None) -> None:
         self.chain = chain
         # Tests share the chain, and some of them move its clock ahead.
-        head = int(chain.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        self.skew = max(0.0, head - time.time())
+        self.skew = max(0.0, chain.now() - time.time())
         self.network = chain.info.network
         self.aws_endpoint = aws_endpoint
         dynamo = client("dynamodb", aws_endpoint)
