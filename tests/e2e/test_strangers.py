@@ -10,26 +10,7 @@ from local.buyer import rebuild
 from local.chain import DEPLOYER, calldata
 from local.stack import LocalStack
 from tests.e2e.http import ELSEWHERE, get, signed
-from tests.support.buyer import encode, fresh_signature
-
-TRANSFER = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)"
-
-
-def values(payment: dict[str, Any]) -> tuple[Any, ...]:
-    """The arguments of the transfer that a payment authorizes."""
-    a = payment["payload"]["authorization"]
-    signature = bytes.fromhex(payment["payload"]["signature"][2:])
-    return (
-        a["from"],
-        a["to"],
-        int(a["value"]),
-        int(a["validAfter"]),
-        int(a["validBefore"]),
-        bytes.fromhex(a["nonce"][2:]),
-        signature[64],
-        signature[:32],
-        signature[32:64],
-    )
+from tests.support.buyer import TRANSFER, encode, fresh_signature, transfer_arguments
 
 
 def test_a112_a_settled_header_rebuilt_from_calldata_opens_nothing(stack: LocalStack, buyer: LocalAccount) -> None:
@@ -52,7 +33,7 @@ def test_a112_a_settled_header_rebuilt_from_calldata_opens_nothing(stack: LocalS
 def test_a113_a_strangers_payment_to_the_same_seller_buys_nothing(stack: LocalStack, buyer: LocalAccount) -> None:
     """Settled by somebody else, never claimed here: used already."""
     payment = signed(stack, buyer, "/weather/oslo")
-    stack.chain.send(TRANSFER, *values(payment))
+    stack.chain.send(TRANSFER, *transfer_arguments(payment))
     reply = get(stack, "/weather/oslo", payment)
     assert (reply.status, reply.offer["error"]) == (402, "invalid_exact_evm_nonce_already_used")
     assert stack.upstream.runs["/weather/oslo"] == 0
@@ -93,7 +74,7 @@ def test_a114_two_payments_in_one_transaction_are_two_logs_and_two_receipts(
 
 def submit_batch(stack: LocalStack, batch: str, payments: list[dict[str, Any]]) -> None:
     """One transaction with both transfers."""
-    calls = [bytes.fromhex(calldata(TRANSFER, *values(payment))[2:]) for payment in payments]
+    calls = [bytes.fromhex(calldata(TRANSFER, *transfer_arguments(payment))[2:]) for payment in payments]
     stack.chain.send("run(address,bytes[])", stack.chain.token, calls, to=batch)
 
 
@@ -104,7 +85,7 @@ def test_a115_a_copy_from_the_mempool_is_refused_before_it_mines(stack: LocalSta
     pending = {
         "from": DEPLOYER,
         "to": stack.chain.token,
-        "data": calldata(TRANSFER, *values(payment)),
+        "data": calldata(TRANSFER, *transfer_arguments(payment)),
         "gas": "0x30d40",
     }
     stack.chain.rpc("eth_sendTransaction", pending)

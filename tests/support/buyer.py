@@ -123,3 +123,23 @@ def fresh_signature(
     )
     signature = Account.sign_message(encode_defunct(text=text), account.key).signature.hex()
     return encode({**fields, "signature": "0x" + signature.removeprefix("0x")})
+
+
+TRANSFER = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)"
+
+
+def transfer_arguments(payment: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of ``TRANSFER`` that a payment authorizes: what anybody who saw it can put on chain."""
+    a = payment["payload"]["authorization"]
+    signature = bytes.fromhex(payment["payload"]["signature"][2:])
+    return (
+        a["from"],
+        a["to"],
+        int(a["value"]),
+        int(a["validAfter"]),
+        int(a["validBefore"]),
+        bytes.fromhex(a["nonce"][2:]),
+        signature[64],
+        signature[:32],
+        signature[32:64],
+    )

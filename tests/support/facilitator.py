@@ -8,6 +8,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from local.chain import Chain, calldata
+from tests.support.buyer import TRANSFER, transfer_arguments
 from tests.support.upstream import CountingUpstream, Handler
 from tollgate.chain.evm import EvmChain
 from tollgate.chain.rpc import RpcClient
@@ -17,7 +18,6 @@ from tollgate.gateway.ports import Chains, Clock, Sleep
 from tollgate.payment.events import Journal
 from tollgate.wire.primitives import Address, Network
 
-_TRANSFER = "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)"
 _FEE = 100 * 10**9
 
 # What it does with a POST /settle: the message, and the connection to answer on.
@@ -109,20 +109,7 @@ class Facilitator:
 
     def pay(self, message: dict[str, Any]) -> str:
         """Put the authorization on chain from its own account; returns the transaction's hash."""
-        payload = message["paymentPayload"]["payload"]
-        a, signature = payload["authorization"], bytes.fromhex(payload["signature"][2:])
-        data = calldata(
-            _TRANSFER,
-            a["from"],
-            a["to"],
-            int(a["value"]),
-            int(a["validAfter"]),
-            int(a["validBefore"]),
-            bytes.fromhex(a["nonce"][2:]),
-            signature[64],
-            signature[:32],
-            signature[32:64],
-        )
+        data = calldata(TRANSFER, *transfer_arguments(message["paymentPayload"]))
         transaction: Any = {
             "to": message["paymentRequirements"]["asset"],
             "data": data,

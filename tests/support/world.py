@@ -17,7 +17,7 @@ from eth_account.signers.local import LocalAccount
 
 from local.chain import Chain
 from tests.support.aws import client, create_table
-from tests.support.buyer import decode, encode, sign
+from tests.support.buyer import TRANSFER, decode, encode, sign, transfer_arguments
 from tests.support.upstream import CountingUpstream
 from tollgate.chain.evm import EvmChain
 from tollgate.chain.rpc import RpcClient
@@ -292,20 +292,7 @@ class World:
 
     def submit(self, payment: dict[str, Any]) -> str:
         """Somebody else puts the payment on chain; returns the transaction's hash."""
-        a = payment["payload"]["authorization"]
-        signature = bytes.fromhex(payment["payload"]["signature"][2:])
-        return self.chain.send(
-            "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
-            a["from"],
-            a["to"],
-            int(a["value"]),
-            int(a["validAfter"]),
-            int(a["validBefore"]),
-            bytes.fromhex(a["nonce"][2:]),
-            signature[64],
-            signature[:32],
-            signature[32:64],
-        )
+        return self.chain.send(TRANSFER, *transfer_arguments(payment))
 
     def sent(self) -> int:
         """How many transactions the relayer has mined."""

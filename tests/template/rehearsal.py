@@ -11,7 +11,7 @@ from local.chain import Chain
 from local.rpc_gate import SEND, Act, RpcGate
 from tests.support.aws import client
 from tests.support.aws_calls import AwsCall
-from tests.support.buyer import encode, fresh_signature
+from tests.support.buyer import TRANSFER, encode, fresh_signature, transfer_arguments
 from tests.support.functions import Functions
 from tests.support.silent_facilitator import silent_facilitator
 from tests.support.template_values import Values
@@ -243,20 +243,7 @@ class _Day:
         )
 
     def _submit(self, payment: dict[str, Any]) -> None:
-        a = payment["payload"]["authorization"]
-        signature = bytes.fromhex(payment["payload"]["signature"][2:])
-        self.chain.send(
-            "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,uint8,bytes32,bytes32)",
-            a["from"],
-            a["to"],
-            int(a["value"]),
-            int(a["validAfter"]),
-            int(a["validBefore"]),
-            bytes.fromhex(a["nonce"][2:]),
-            signature[64],
-            signature[:32],
-            signature[32:64],
-        )
+        self.chain.send(TRANSFER, *transfer_arguments(payment))
 
 
 def _with_another_facilitator(functions: Functions, upstream: CountingUpstream) -> None:

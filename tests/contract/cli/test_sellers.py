@@ -7,8 +7,11 @@ import pytest
 from tests.contract.cli.shell import OUTPUTS, PARAMETERS, SEPOLIA, Operator, create_stack
 from tollgate.ledger.dynamo import ConditionFailed
 from tollgate.payment.networks import network_info
-from tollgate.payment.sellers import key_hash, name_in
+from tollgate.payment.sellers import Seller, key_hash, name_in
 from tollgate.wire.primitives import Address
+from tollgate_cli import doctor_stack
+from tollgate_cli.doctor_report import Report
+from tollgate_cli.stack import read_stack
 
 PAY_TO = "0x" + "ab" * 20
 USDC = network_info(SEPOLIA).asset("USDC")
@@ -182,6 +185,16 @@ def test_a115_no_route_is_paid_where_somebody_elsewhere_is(operator: Operator) -
     _, err = operator.apply(routes, code=1)
     assert f"{Address.parse(PAY_TO)} is where routes of this stack and the seller tea-shop are paid" in err
     assert operator.routes.load().version == 0
+
+
+def test_a115_the_doctor_names_a_seller_that_is_paid_where_a_new_pay_to_is(operator: Operator) -> None:
+    """A deploy with another PayTo asks no seller."""
+    stack = read_stack(operator.aws.cloudformation, operator.stack)
+    operator.sellers.add(Seller("tea-shop", (stack.facts.pay_to,), (), 1, ()))
+    report = Report()
+    doctor_stack.check_sellers(stack, None, operator.aws, report)
+    (finding,) = report.to_mend
+    assert f"{stack.facts.pay_to} is where routes of this stack and the seller tea-shop are paid" in finding.sentence
 
 
 def test_one_token_is_allowed_once(operator: Operator) -> None:

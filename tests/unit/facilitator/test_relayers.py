@@ -86,6 +86,13 @@ def test_a69_a_network_has_gas_when_every_relayer_can_pay_a_transfer_at_the_cap(
     ]
 
 
+@pytest.mark.parametrize(("short_by", "has_gas"), [(0, True), (1, False)])
+def test_a69_gas_for_a_transfers_data_counts_where_a_rollup_charges_for_it(short_by: int, has_gas: bool) -> None:
+    """Arbitrum's limit is higher than Base's, and what the limit may cost has to be there."""
+    enough = (TRANSFER_GAS + 1_000_000) * FEE_CAP
+    assert status(lanes(chain42161=[enough - short_by]), count=1)["networks"][0]["hasGas"] is has_gas
+
+
 def test_a_network_without_an_rpc_is_unknown_and_does_not_hide_the_others() -> None:
     """Neither gas nor the lack of it; the address is known all the same."""
     found = status(lanes(chain84532=None, chain31337=[ENOUGH]), count=1)
