@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from local.chain import Chain
-from tests.faults.sabotages import SABOTAGES, Sabotage
+from tests.faults.sabotage import Sabotage
+from tests.faults.sabotages import SABOTAGES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "tollgate" / "tollgate"
