@@ -51,7 +51,7 @@ class Seller:
 
     def unresolved(self) -> Payment:
         payment = self.settling()
-        self.ledger.unresolved(payment, NOW + 900)
+        self.ledger.unresolved(payment, NOW, NOW + 900)
         return payment
 
     def released(self) -> Payment:

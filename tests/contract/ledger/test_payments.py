@@ -1,5 +1,7 @@
 """The seller's ledger against a DynamoDB server over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.payments import ANSWER, NOW, some_address, some_claim, some_proof
@@ -243,3 +245,22 @@ def test_the_work_list_names_what_is_due(ledger: PaymentsLedger) -> None:
     assert f"PAY#{payment.id.digest}" in ledger.due(NOW + 1, 10)
     ledger.reschedule(payment, None)
     assert f"PAY#{payment.id.digest}" not in ledger.due(NOW + 1, 10)
+
+
+def test_a_payment_keeps_its_whole_history(ledger: PaymentsLedger, books: Books) -> None:
+    """Each move writes itself down with its time and its transaction, in the update that makes it."""
+    held = settling(ledger)
+    proof = some_proof()
+    ledger.note(held, NOW + 1, NOW + 30, proof.transaction)
+    ledger.note(replace(held, transaction=proof.transaction), NOW + 2, NOW + 30, proof.transaction)
+    assert ledger.take_over(held, "another", NOW + 1_000, NOW + 1_030)
+    books.book(held, proof, True, NOW + 1_001, NOW + 1_100)
+    standing = ledger.get(held.id)
+    assert standing is not None
+    assert [str(move) for move in standing.moves] == [
+        f"EXECUTING {held.claim.claimed_at}",
+        f"SETTLING {NOW}",
+        f"BROADCAST {NOW + 1} {proof.transaction}",
+        f"TAKEN_OVER {NOW + 1_000}",
+        f"SETTLED {NOW + 1_001} {proof.transaction}",
+    ]

@@ -90,7 +90,8 @@ class Settling:
         return replace(payment, state=State.UNPAID, reason=outcome.reason)
 
     def _still_unknown(self, payment: Payment, transaction: Bytes32 | None) -> Payment:
-        self.payments.note(payment, int(self.clock()) + _LOOK_AGAIN_SECONDS, transaction)
+        now = int(self.clock())
+        self.payments.note(payment, now, now + _LOOK_AGAIN_SECONDS, transaction)
         self.journal.record(
             Event.PAYMENT_UNKNOWN,
             payment=payment.id.digest,

@@ -43,6 +43,8 @@ class Books:
             State.SETTLING,
             State.SETTLED,
             fence=payment.fence,
+            now=now,
+            detail=str(proof.transaction),
             set_={**_settled(proof, ours, now), "due": recheck_at},
         )
         receipt = self._receipt(payment, proof, ours, now)
@@ -74,6 +76,8 @@ class Books:
             payment.state,
             State.PAID_UNSERVED,
             fence=payment.fence,
+            now=now,
+            detail=str(proof.transaction),
             set_=_settled(proof, ours, now),
             remove=("work", "due"),
         )
@@ -111,6 +115,8 @@ class Books:
                     State.SETTLED,
                     State.REVERSED,
                     fence=payment.fence,
+                    now=now,
+                    detail=str(payment.transaction),
                     set_={"due": now},
                     remove=("transaction", "log_index", "block_number", "block_hash", "settled_at"),
                     raise_fence=True,
@@ -136,6 +142,8 @@ class Books:
                     State.PAID_UNSERVED,
                     State.REFUNDED,
                     fence=payment.fence,
+                    now=now,
+                    detail=str(transaction),
                     set_={"refund_transaction": str(transaction), "refunded_at": now},
                 ),
                 Update(

@@ -1,6 +1,7 @@
 """The few DynamoDB calls that the ledgers make, over a plain boto3 client.
 
-Items are flat dicts of ``str``, ``int``, ``bool`` and ``bytes``; a value of ``None`` is not stored.
+Items are flat dicts of ``str``, ``int``, ``bool``, ``bytes`` and lists of ``str`` (here: tuples); a value of
+``None`` is not stored.
 Reads are consistent, always (rule 10). A transaction cancelled only by conflicts or throttling is
 tried again with jitter (threat 106); a failed condition comes back with the item that failed it.
 """
@@ -18,7 +19,7 @@ from tollgate.errors import LostRace, TollgateError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-Value = str | int | bool | bytes
+Value = str | int | bool | bytes | tuple[str, ...]
 Item = dict[str, Any]
 
 _ATTEMPTS = 40
@@ -67,6 +68,8 @@ def _marshal(value: Value) -> dict[str, Any]:
         return {"N": str(value)}
     if isinstance(value, bytes):
         return {"B": value}
+    if isinstance(value, tuple):
+        return {"L": [{"S": text} for text in value]}
     return {"S": value}
 
 
@@ -75,7 +78,10 @@ def from_dynamo(item: Any) -> Item:
     out: Item = {}
     for key, typed in item.items():
         ((kind, value),) = typed.items()
-        out[key] = int(value) if kind == "N" else value
+        if kind == "N":
+            out[key] = int(value)
+        else:
+            out[key] = tuple(text["S"] for text in value) if kind == "L" else value
     return out
 
 

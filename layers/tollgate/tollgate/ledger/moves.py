@@ -1,9 +1,24 @@
-"""DynamoDB updates derived from the arrows in payment/states.py: nothing else moves a payment."""
+"""DynamoDB updates derived from the arrows in payment/states.py: nothing else moves a payment.
+
+Each move writes itself into the item's history (``moves``) in the same update, so the history can neither miss a
+move nor tell of one that did not happen.
+"""
 
 from collections.abc import Mapping
 
 from tollgate.ledger.dynamo import Update, Value
+from tollgate.payment.record import Move
 from tollgate.payment.states import TRANSITIONS, State
+
+MOVES = "moves"
+
+
+def appended(names: dict[str, str], values: dict[str, Value], move: Move) -> str:
+    """The SET clause that adds ``move`` to the history; fills in its names and values."""
+    names["#moves"] = MOVES
+    values[":nothing"] = ()
+    values[":moved"] = (str(move),)
+    return "#moves = list_append(if_not_exists(#moves, :nothing), :moved)"
 
 
 def move(
@@ -12,6 +27,8 @@ def move(
     target: State,
     *,
     fence: int,
+    now: int,
+    detail: str = "",
     set_: Mapping[str, Value | None] | None = None,
     remove: tuple[str, ...] = (),
     require: Mapping[str, tuple[str, Value]] | None = None,
@@ -19,6 +36,7 @@ def move(
 ) -> Update:
     """An update along the arrow ``source`` → ``target``, conditioned on ``source`` and ``fence``.
 
+    ``now`` (Unix seconds) and ``detail`` (one word: a hash, a reason) go into the history.
     ``set_`` are further attributes to set (``None`` is left out), ``remove`` attributes to drop,
     ``require`` further conditions: attribute → (operator, value). ``raise_fence`` shuts out whoever
     held it. Raises ``ValueError`` when there is no such arrow: a bug.
@@ -27,7 +45,7 @@ def move(
         raise ValueError(f"no arrow leads from {source} to {target}")
     names = {"#state": "state", "#fence": "fence"}
     values: dict[str, Value] = {":target": target.value, ":source": source.value, ":fence": fence}
-    sets = ["#state = :target"]
+    sets = ["#state = :target", appended(names, values, Move(target.value, now, detail))]
     for index, (name, value) in enumerate((set_ or {}).items()):
         if value is None:
             continue

@@ -19,7 +19,7 @@ from typing import Any
 
 from tollgate.ledger.dynamo import Item, Value
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.record import Claim, KeptBody, Payment, StoredAnswer
+from tollgate.payment.record import Claim, KeptBody, Move, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
 from tollgate.payment.states import State
 from tollgate.wire.models import Authorization
@@ -94,6 +94,7 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "lease_until": claim.lease_until,
         "work": work_partition(claim.id),
         "due": claim.lease_until + 1,
+        "moves": (str(Move(State.EXECUTING.value, claim.claimed_at)),),
     }
 
 
@@ -137,6 +138,7 @@ def read_payment(item: Item) -> Payment:
         address_resends=item.get("address_resends", 0),
         attempts=item.get("attempts", 0),
         reason=Reason(item["reason"]) if "reason" in item else None,
+        moves=tuple(Move.parse(text) for text in item.get("moves", ())),
     )
 
 

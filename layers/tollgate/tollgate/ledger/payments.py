@@ -22,7 +22,7 @@ from tollgate.ledger.dynamo import (
     Value,
     Write,
 )
-from tollgate.ledger.moves import move
+from tollgate.ledger.moves import appended, move
 from tollgate.ledger.payment_items import (
     WORK_SHARDS,
     answer_item,
@@ -34,7 +34,7 @@ from tollgate.ledger.payment_items import (
     read_payment,
 )
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.record import Claim, Payment, StoredAnswer, debt_row
+from tollgate.payment.record import Claim, Move, Payment, StoredAnswer, debt_row
 from tollgate.payment.states import State
 from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
@@ -146,6 +146,7 @@ class PaymentsLedger:
                         State.EXECUTING,
                         State.SETTLING,
                         fence=payment.fence,
+                        now=now,
                         set_={"due": payment.claim.lease_until + 1},
                         require={"owner": ("=", owner)},
                     ),
@@ -173,6 +174,8 @@ class PaymentsLedger:
             State.EXECUTING,
             State.RELEASED,
             fence=payment.fence,
+            now=now,
+            detail=debt or "",
             set_={
                 "released_at": now,
                 "due": claim.authorization.valid_before + LATE_PROOF_SECONDS,
@@ -192,6 +195,8 @@ class PaymentsLedger:
             State.SETTLING,
             State.UNPAID,
             fence=payment.fence,
+            now=now,
+            detail=reason.value,
             set_={
                 "reason": reason.value,
                 "due": payment.claim.authorization.valid_before + LATE_PROOF_SECONDS,
@@ -222,47 +227,52 @@ class PaymentsLedger:
                     payment.state,
                     State.SETTLING,
                     fence=payment.fence,
+                    now=now,
                     set_={"due": now},
                 )
             ]
         )
         return Payment(payment.claim, State.SETTLING, payment.fence)
 
-    def unresolved(self, payment: Payment, due: int) -> None:
+    def unresolved(self, payment: Payment, now: int, due: int) -> None:
         """SETTLING → UNRESOLVED: the deadline passed and no RPC endpoint can say what happened."""
         update = move(
             payment_key(payment.id),
             State.SETTLING,
             State.UNRESOLVED,
             fence=payment.fence,
+            now=now,
             set_={"due": due},
         )
         self._transact([update])
 
     def take_over(self, payment: Payment, owner: str, now: int, lease_until: int) -> bool:
         """Become the one who settles a SETTLING payment whose owner is dead; False if somebody else did."""
+        names = {"#owner": "owner", "#state": "state"}
+        values: dict[str, Value] = {
+            ":owner": owner,
+            ":lease": lease_until,
+            ":due": lease_until + 1,
+            ":settling": State.SETTLING.value,
+            ":now": now,
+            ":fence": payment.fence,
+        }
+        history = appended(names, values, Move("TAKEN_OVER", now))
         try:
             self._table.write(
                 Update(
                     payment_key(payment.id),
-                    "SET #owner = :owner, lease_until = :lease, due = :due",
+                    f"SET #owner = :owner, lease_until = :lease, due = :due, {history}",
                     "#state = :settling AND lease_until < :now AND fence = :fence",
-                    {
-                        ":owner": owner,
-                        ":lease": lease_until,
-                        ":due": lease_until + 1,
-                        ":settling": State.SETTLING.value,
-                        ":now": now,
-                        ":fence": payment.fence,
-                    },
-                    {"#owner": "owner", "#state": "state"},
+                    values,
+                    names,
                 )
             )
         except ConditionFailed:
             return False
         return True
 
-    def note(self, payment: Payment, due: int, transaction: Bytes32 | None) -> None:
+    def note(self, payment: Payment, now: int, due: int, transaction: Bytes32 | None) -> None:
         """While the outcome stays unknown: when to look again, and the hash once there is one."""
         values: dict[str, Value] = {
             ":due": due, ":settling": State.SETTLING.value, ":fence": payment.fence, ":one": 1,
@@ -273,6 +283,8 @@ class PaymentsLedger:
             expression += ", #tx = :tx"
             values[":tx"] = str(transaction)
             names["#tx"] = "transaction"
+            if transaction != payment.transaction:
+                expression += ", " + appended(names, values, Move("BROADCAST", now, str(transaction)))
         try:
             self._table.write(
                 Update(

@@ -38,8 +38,29 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """One line of a payment's history: a state that it moved to, or what else became of it, in capitals.
+
+    ``at`` is Unix seconds, ``detail`` one word: a transaction's hash, a reason.
+    """
+
+    what: str
+    at: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.at} {self.detail}".rstrip()
+
+    @classmethod
+    def parse(cls, text: str) -> "Move":
+        """Read back what ``str`` wrote. Raises ``ValueError``."""
+        what, at, *detail = text.split(" ", 2)
+        return cls(what, int(at), *detail)
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment, read consistently."""
+    """One payment, read consistently. ``moves`` is its history; empty for items of the first version."""
 
     claim: Claim
     state: State
@@ -53,6 +74,7 @@ class Payment:
     address_resends: int = 0
     attempts: int = 0
     reason: Reason | None = None
+    moves: tuple[Move, ...] = field(default=(), compare=False)
 
     @property
     def id(self) -> PaymentId:

@@ -141,7 +141,8 @@ class Sweep:
         try:
             use = self._use(payment)
         except ChainUnavailable:
-            self.payments.unresolved(payment, int(self.clock()) + _LONGEST_BACKOFF)
+            now = int(self.clock())
+            self.payments.unresolved(payment, now, now + _LONGEST_BACKOFF)
             self.journal.record(Event.PAYMENT_UNRESOLVED, payment=payment.id.digest)
             return
         if use.proof is not None:
