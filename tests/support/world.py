@@ -46,6 +46,7 @@ from tollgate.payment.record import Payment
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
 from tollgate.reconcile.sweep import Sweep
+from tollgate.reconcile.visits import Visits
 from tollgate.wire.models import Requirements
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.primitives import Address, Network
@@ -279,7 +280,7 @@ class World:
     def reconcile(self, seconds: float = 60.0) -> int:
         """One pass."""
         settling = Settling(self.payments, self.books, self.settles, self.clock, time.sleep, self.diary)
-        sweep = Sweep(
+        visits = Visits(
             payments=self.payments,
             books=self.books,
             settling=settling,
@@ -288,6 +289,7 @@ class World:
             new_token=lambda: secrets.token_hex(16),
             journal=self.diary,
         )
+        sweep = Sweep(self.payments, visits, self.clock, self.diary)
         return sweep.run(self.clock() + seconds)
 
     def submit(self, payment: dict[str, Any]) -> str:

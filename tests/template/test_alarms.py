@@ -9,7 +9,7 @@ from tests.support.template_values import Values
 from tests.template.cfn import ROOT, of_type
 from tests.template.rehearsal import HTTP, Rehearsed
 from tollgate.payment.events import MEASURED, Event
-from tollgate.reconcile import sweep
+from tollgate.reconcile.backoff import LONGEST_BACKOFF_SECONDS
 
 OWN = {"Fn::Sub": "Tollgate/${AWS::StackName}"}
 # Metrics of AWS's own: namespace, name, dimension. Source: the services' "CloudWatch metrics" pages.
@@ -128,7 +128,7 @@ def test_an_open_payment_rings_when_it_stays_and_is_seen_again_before_it_stops(t
     """Reconcile looks at it every 15 minutes at the latest, so that the alarm's window always holds a reading."""
     alarm = _alarms(template)["OpenPaymentsAlarm"]
     assert alarm["Statistic"] == "Maximum"
-    assert alarm["Period"] * alarm["EvaluationPeriods"] >= sweep._LONGEST_BACKOFF + 2 * 60
+    assert alarm["Period"] * alarm["EvaluationPeriods"] >= LONGEST_BACKOFF_SECONDS + 2 * 60
     assert _rings(alarm, 901)
     assert not _rings(alarm, 600)
 

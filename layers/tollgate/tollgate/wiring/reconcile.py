@@ -13,6 +13,7 @@ from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.routes import RoutesTable
 from tollgate.reconcile.sweep import Sweep
+from tollgate.reconcile.visits import Visits
 from tollgate.settings import read_ledger_settings, read_settings
 from tollgate.wiring.settler import make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
@@ -33,7 +34,7 @@ class Reconciler:
         self.routes = RoutesTable(dynamo, ledger.routes_table, settings.network_ids)
         payments = PaymentsLedger(table)
         books = Books(table)
-        self.sweep = Sweep(
+        visits = Visits(
             payments=payments,
             books=books,
             settling=Settling(payments, books, self.settler, time.time, time.sleep, self.journal),
@@ -42,3 +43,4 @@ class Reconciler:
             new_token=new_token,
             journal=self.journal,
         )
+        self.sweep = Sweep(payments, visits, time.time, self.journal)
