@@ -8,7 +8,7 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from tests.support.buyer import TRANSFER, decode, encode, sign, transfer_argumen
 from tests.support.upstream import CountingUpstream
 from tollgate.chain.evm import EvmChain
 from tollgate.chain.rpc import RpcClient
-from tollgate.chain.signer import LocalSigner
+from tollgate.chain.signer import LocalSigner, Signer
 from tollgate.edge.answers import render
 from tollgate.facilitator.ports import Lane
 from tollgate.facilitator.relayers import Relayers
@@ -29,7 +29,7 @@ from tollgate.facilitator.settle import SettleService
 from tollgate.gateway.call import Parts
 from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.messages import Answer, Request
-from tollgate.gateway.ports import Settler
+from tollgate.gateway.ports import Settler, Upstream
 from tollgate.gateway.serve import Gateway
 from tollgate.gateway.settling import Settling
 from tollgate.gateway.upstream import HttpUpstream
@@ -42,6 +42,7 @@ from tollgate.ledger.resends import Resends
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.payment.events import Event
 from tollgate.payment.identity import PaymentId
+from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.record import Payment
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
@@ -116,28 +117,39 @@ class World:
         self.chain = chain
         # Tests share the chain, and some of them move its clock ahead.
         self.skew = max(0.0, chain.now() - time.time())
-        self.network = chain.info.network
         self.aws_endpoint = aws_endpoint
         dynamo = client("dynamodb", aws_endpoint)
         self.table = Table(dynamo, create_table(dynamo, work_index=True))
         self.settlements = Table(dynamo, create_table(dynamo))
         self.upstream = CountingUpstream()
+        self.upstream_url = self.upstream.url
+        self.fetches: Upstream = HttpUpstream(allow_private=True, clock=time.monotonic, secrets=lambda name: name)
         self.diary = Diary()
-        self.signer = LocalSigner(secrets.token_bytes(32))
+        self.signer: Signer = LocalSigner(secrets.token_bytes(32))
         chain.give_gas(str(self.signer.address()), WEI)
         self.evm = EvmChain(RpcClient([rpc_url or chain.url]), chain.info)
         self.bucket = f"answers-{secrets.token_hex(6)}"
         self.s3_clients = 0
+        self.sleep: Callable[[float], None] = time.sleep
+        self.jitter: Callable[[], float] = random.random
+        self.new_token: Callable[[], str] = lambda: secrets.token_hex(16)
+        self._assemble(chain.info, chain.asset)
+
+    def _assemble(self, info: NetworkInfo, asset: Asset) -> None:
+        """What is ours, over the outside as ``__init__`` has set it."""
+        self.info = info
+        self.asset = asset
+        self.network = info.network
         self.payments = PaymentsLedger(self.table, S3Bodies(self._make_s3, self.bucket))
         self.books = Books(self.table)
         self.requirements = Requirements(
             "exact",
             self.network,
             PRICE,
-            chain.asset.address,
+            asset.address,
             PAY_TO,
             60,
-            {"name": chain.asset.name, "version": chain.asset.version},
+            {"name": asset.name, "version": asset.version},
         )
         self.routes: list[Route] = [
             self.route("weather", "GET", "/weather/{city}"),
@@ -172,15 +184,15 @@ class World:
     def make_service(self) -> SettleService:
         """A settle with an empty memory, as after a cold start."""
         return SettleService(
-            {self.network: Lane(self.chain.info, self.chain.asset, self.evm)},
+            {self.network: Lane(self.info, self.asset, self.evm)},
             Relayers([self.signer]),
             SettlementsLedger(self.settlements),
             self.diary,
             fee_cap=1_000 * 10**9,
             clock=self.clock,
-            sleep=time.sleep,
-            jitter=random.random,
-            new_owner=lambda: secrets.token_hex(16),
+            sleep=self.sleep,
+            jitter=self.jitter,
+            new_owner=self.new_token,
         )
 
     def settle_through(self, settler: Settler) -> None:
@@ -196,10 +208,10 @@ class World:
             resends=Resends(self.table),
             chains=Chains(self.network, self.evm),
             settler=self.settles,
-            upstream=HttpUpstream(allow_private=True, clock=time.monotonic, secrets=lambda name: name),
+            upstream=self.fetches,
             clock=self.clock,
-            sleep=time.sleep,
-            new_token=lambda: secrets.token_hex(16),
+            sleep=self.sleep,
+            new_token=self.new_token,
             journal=self.diary,
             base_url=BASE_URL,
             domain=urlsplit(BASE_URL).netloc,
@@ -221,7 +233,7 @@ class World:
         fields: dict[str, Any] = {
             "accepts": (self.requirements,),
             "previous": (),
-            "upstream": UpstreamTarget(self.upstream.url + pattern, 5.0),
+            "upstream": UpstreamTarget(self.upstream_url + pattern, 5.0),
             **changes,
         }
         return Route(id=id, method=method, pattern=pattern, **fields)
@@ -273,20 +285,20 @@ class World:
 
     def revenue(self) -> tuple[int, int]:
         """Atomic units and payments, over all shards."""
-        base = f"REV#{self.network}#{self.chain.asset.address.lower}#{PAY_TO.lower}"
+        base = f"REV#{self.network}#{self.asset.address.lower}#{PAY_TO.lower}"
         rows = self.table.get_many([f"{base}#{shard}" for shard in range(REVENUE_SHARDS)]).values()
         return sum(r["amount"] for r in rows), sum(r["payments"] for r in rows)
 
     def reconcile(self, seconds: float = 60.0) -> int:
         """One pass."""
-        settling = Settling(self.payments, self.books, self.settles, self.clock, time.sleep, self.diary)
+        settling = Settling(self.payments, self.books, self.settles, self.clock, self.sleep, self.diary)
         visits = Visits(
             payments=self.payments,
             books=self.books,
             settling=settling,
             chains=Chains(self.network, self.evm),
             clock=self.clock,
-            new_token=lambda: secrets.token_hex(16),
+            new_token=self.new_token,
             journal=self.diary,
         )
         sweep = Sweep(self.payments, visits, self.clock, self.diary)
