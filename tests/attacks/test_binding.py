@@ -76,3 +76,19 @@ def test_a28_a_sign_in_opens_one_payment_and_not_what_it_names(world: World) -> 
     wrong_request = world.request("/weather/rome", payment=cheap, source=ELSEWHERE, sign_in_with_x=own)
     assert wrong_request.status == 409
     assert world.request(payment=cheap, source=ELSEWHERE, sign_in_with_x=own).body == b"sunny"
+
+
+def test_a19_a_signature_for_another_chain_or_token_pays_nothing(world: World) -> None:
+    """Same amount, same payTo, same nonce: the domain is ours, whatever the payer signed or claims to have accepted."""
+    other_token = "0x" + "36" * 20
+    for changed in ({"network": "eip155:8453"}, {"asset": other_token}, {"extra": {"name": "USDC", "version": "1"}}):
+        offer = world.offer()
+        offer["accepts"][0].update(changed)
+        payment = world.sign(world.buyer(), offer)
+        as_it_says = world.request(payment=payment)
+        assert as_it_says.status == 402
+        assert body_of(as_it_says)["error"] in {"no_matching_requirements", "invalid_exact_evm_payload_signature"}
+        payment["accepted"] = world.offer()["accepts"][0]
+        as_if_ours = world.request(payment=payment)
+        assert (as_if_ours.status, body_of(as_if_ours)["error"]) == (402, "invalid_exact_evm_payload_signature")
+    assert (world.upstream.runs, world.settler.calls) == (0, 0)

@@ -129,3 +129,30 @@ def _is_a_bug(answer: Reply, secret: str) -> None:
     assert secret not in str(answer.headers) + answer.body.decode()
     assert MARKER not in answer.body
     assert json.loads(answer.body)["code"] == "internal_error"
+
+
+def test_a94_a_function_that_fails_with_status_200_has_not_answered(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda's Invoke says 200 and ``FunctionError``: pending, and settled once by the next one who asks."""
+    upstream = CountingUpstream()
+    try:
+        functions.sell("GET", "/goods", upstream.url + "/goods")
+        payment = functions.sign(functions.buyer(), functions.offer("GET", "/goods"), identifier=IDENTIFIER)
+        with monkeypatch.context() as broken:
+            broken.setattr("tollgate.facilitator.settle.SettleService.settle", _raise)
+            answer = functions.request("GET", "/goods", payment=payment, seconds=7)
+        assert functions.failures
+        assert answer.status == 503
+        assert "payment-required" not in answer.headers
+        assert answer.body != b"sunny"
+        functions.advance(30)
+        assert functions.request("GET", "/goods", payment=payment).body == b"sunny"
+    finally:
+        upstream.stop()
+    assert upstream.runs == 1
+    assert functions.chain.transaction_count(functions.relayer()) == 1
+
+
+def _raise(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("settle is broken")
