@@ -263,7 +263,11 @@ class World:
         if payment is not None:
             sent["payment-signature"] = payment if isinstance(payment, str) else encode(payment)
         request = Request(method, path, query, sent, body, source)
-        return render(self.gateway.handle(request, self.clock() + seconds))
+        return self.handle(request, self.clock() + seconds)
+
+    def handle(self, request: Request, deadline: float) -> Answer:
+        """What the gateway answers; ``deadline`` is when the invocation ends (Unix seconds)."""
+        return render(self.gateway.handle(request, deadline))
 
     def offer(self, path: str = "/weather/paris", **kwargs: Any) -> dict[str, Any]:
         """The decoded PAYMENT-REQUIRED of a route."""

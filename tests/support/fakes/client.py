@@ -1,0 +1,220 @@
+"""A buyer who follows the rules: resends the same payment while the outcome is unknown, signs again only when told."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from eth_account import Account
+
+from tests.support.buyer import decode, encode, fresh_signature
+from tests.support.fakes.services import local_signer, signature
+from tests.support.fakes.world import FakeWorld
+from tests.support.world import HERE
+from tollgate.gateway.messages import Answer
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.networks import network_info
+from tollgate.schemes.exact import eip3009
+from tollgate.wire.models import Authorization
+from tollgate.wire.parse import parse_payment
+from tollgate.wire.primitives import Address, Bytes32
+
+BALANCE = 1_000_000
+# Seconds between resends; after the last one the client gives up.
+PAUSES = (2, 5, 20, 20, 60, 120, 300, 900, 1800)
+MOST_SIGNATURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One exchange: which payment was sent, what came back, when (Unix seconds)."""
+
+    payment: PaymentId | None
+    answer: Answer
+    at: float
+
+    @property
+    def code(self) -> str:
+        """The machine-readable code of our own answers; empty for API Gateway's and the upstream's."""
+        try:
+            body = json.loads(self.answer.body)
+        except ValueError:
+            return ""
+        return str(body.get("code", "")) if isinstance(body, dict) else ""
+
+    @property
+    def offer(self) -> dict[str, Any] | None:
+        """The decoded PAYMENT-REQUIRED."""
+        header = self.answer.header("payment-required")
+        return None if header is None else decode(header)
+
+    @property
+    def receipt(self) -> dict[str, Any] | None:
+        """The decoded PAYMENT-RESPONSE."""
+        header = self.answer.header("payment-response")
+        return None if header is None else decode(header)
+
+    def __str__(self) -> str:
+        paid = f" for {self.payment.digest[:8]}" if self.payment else ""
+        return f"{self.answer.status} {self.code}{paid}{' +offer' if self.offer else ''}"
+
+
+@dataclass(slots=True)
+class Buyer:
+    """A payer with tokens; ``identifier`` is sent with every payment unless it is empty."""
+
+    world: FakeWorld
+    seed: int = 1
+    identifier: str = "pay_0123456789abcdef0123456789abcdef"
+    source: str = HERE
+    path: str = "/weather/paris"
+    seconds: float = 12.0
+    told: list[Told] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)
+    body: bytes | None = None
+    # Waits, between two sends: drivers let reconcile run meanwhile.
+    wait: Callable[[float], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.world.node.mint(str(self.address), BALANCE)
+
+    @property
+    def key(self) -> bytes:
+        """The private key."""
+        return self.seed.to_bytes(32, "big")
+
+    @property
+    def address(self) -> Address:
+        """The payer."""
+        return local_signer(self.key).address()
+
+    def offer(self) -> dict[str, Any]:
+        """Ask without paying."""
+        told = self._send(None)
+        if told.offer is None:
+            raise AssertionError(f"no offer but {told}")
+        return told.offer
+
+    def sign(self, offer: dict[str, Any]) -> str:
+        """Sign a new payment for an offer: the PAYMENT-SIGNATURE header."""
+        header = _signed(
+            self.key,
+            json.dumps(offer),
+            int(self.world.clock.now),
+            len(self.signed),
+            # A payment-identifier belongs to one payment.
+            f"{self.identifier}{len(self.signed)}" if self.identifier else "",
+        )
+        self.signed.append(header)
+        return header
+
+    def send(self, header: str, sign_in: str | None = None) -> Told:
+        """Send a payment once."""
+        return self._send(header, sign_in)
+
+    def _send(self, header: str | None, sign_in: str | None = None) -> Told:
+        more = {} if sign_in is None else {"sign_in_with_x": sign_in}
+        answer = self.world.request(self.path, payment=header, source=self.source, seconds=self.seconds, **more)
+        told = Told(None if header is None else payment_id(header), answer, self.world.clock.now)
+        self.told.append(told)
+        return told
+
+    def buy(self) -> Told:
+        """One purchase, from the offer to an end: a body, a refusal that it accepts, or no patience left."""
+        return self.pursue(self.sign(self.offer()))
+
+    def pursue(self, header: str) -> Told:
+        """Send a payment, and whatever it takes afterwards."""
+        told = self.send(header)
+        for pause in PAUSES:
+            if 200 <= told.answer.status < 300:
+                self.body = told.answer.body
+                return told
+            if told.offer is not None:
+                # Told that this one was not charged: only now may another be signed.
+                if len(self.signed) >= MOST_SIGNATURES:
+                    return told
+                header = self.sign(told.offer)
+                told = self.send(header)
+            elif told.code == "payment_already_used":
+                how = json.loads(told.answer.body)["details"]["signIn"]
+                told = self.send(header, self.sign_in(how))
+                if 200 <= told.answer.status < 300:
+                    self.body = told.answer.body
+                return told
+            elif not _unknown(told):
+                return told
+            else:
+                (self.wait or self.world.advance)(pause)
+                told = self.send(header)
+        return told
+
+    def sign_in(self, how: dict[str, Any]) -> str:
+        """The fresh signature that a 409 asks for."""
+        return _sign_in(self.key, json.dumps(how), int(self.world.clock.now), len(self.told))
+
+
+@lru_cache(maxsize=4096)
+def _signed(key: bytes, offer_text: str, now: int, number: int, identifier: str) -> str:
+    """A signed payment; the same for the same arguments, so worlds that repeat a purchase share it."""
+    offer = json.loads(offer_text)
+    accepted = offer["accepts"][0]
+    signer = local_signer(key)
+    asset_address = Address.parse(accepted["asset"])
+    authorization = Authorization(
+        from_=signer.address(),
+        to=Address.parse(accepted["payTo"]),
+        value=int(accepted["amount"]),
+        valid_after=0,
+        valid_before=now + accepted["maxTimeoutSeconds"],
+        nonce=Bytes32(number.to_bytes(32, "big")),
+    )
+    info = network_info(accepted["network"])
+    digest = eip3009.digest(info.asset(asset_address.lower), info.network, authorization)
+    extensions = offer.get("extensions", {})
+    if identifier:
+        extensions["payment-identifier"]["info"]["id"] = identifier
+    return encode(
+        {
+            "x402Version": 2,
+            "accepted": accepted,
+            "payload": {
+                "signature": "0x" + signature(key, digest).hex(),
+                "authorization": {
+                    "from": str(authorization.from_),
+                    "to": accepted["payTo"],
+                    "value": accepted["amount"],
+                    "validAfter": "0",
+                    "validBefore": str(authorization.valid_before),
+                    "nonce": str(authorization.nonce),
+                },
+            },
+            "resource": offer["resource"],
+            "extensions": extensions,
+        }
+    )
+
+
+@lru_cache(maxsize=4096)
+def _sign_in(key: bytes, how: str, now: int, number: int) -> str:
+    return fresh_signature(Account.from_key(key), json.loads(how), now=now, nonce=f"{number:016x}")
+
+
+@lru_cache(maxsize=4096)
+def payment_id(header: str) -> PaymentId:
+    """The identity of a payment as it is sent."""
+    return PaymentId.of(parse_payment(header))
+
+
+def _unknown(told: Told) -> bool:
+    """Whether the client cannot know: no answer of ours, a bug's 500, or our 503."""
+    return told.answer.status in (500, 502, 503, 504) and told.code in (
+        "",
+        "internal_error",
+        "chain_unavailable",
+        "payment_in_progress",
+        "settlement_pending",
+        "answer_unavailable",
+        "no_payable_network",
+    )
