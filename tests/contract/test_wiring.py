@@ -145,6 +145,7 @@ def test_a_cold_start_makes_no_s3_client(name: str, monkeypatch: pytest.MonkeyPa
         "TOLLGATE_PUBLIC_BASE_URL": aws_endpoint,
         "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": "true",
         "TOLLGATE_SOURCE_ADDRESS_RESENDS": "true",
+        "TOLLGATE_MAX_OPEN_PER_PAYER": "50",
         "TOLLGATE_ANSWERS_BUCKET": "answers",
         "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",
         "POWERTOOLS_SERVICE_NAME": "proxy",

@@ -92,6 +92,31 @@ class CountingUpstream:
         """Answer like this from now on."""
         self._server.behaviour = behaviour
 
+    def hold(self) -> None:
+        """Let every run wait until ``release``."""
+        self._go = threading.Event()
+        self._held_from = self.runs
+        go = self._go
+
+        def behave(handler: Handler) -> None:
+            go.wait(30)
+            sunny(handler)
+
+        self.behave(behave)
+
+    def wait_entered(self, count: int = 1) -> None:
+        """Wait until that many runs have begun since ``hold``."""
+        deadline = time.monotonic() + 20
+        while self.runs < self._held_from + count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"only {self.runs - self._held_from} of {count} runs began")
+            time.sleep(0.01)
+
+    def release(self) -> None:
+        """Let the held runs answer, and all others too."""
+        self.behave(sunny)
+        self._go.set()
+
     def stop(self) -> None:
         """Stop serving."""
         self._server.shutdown()

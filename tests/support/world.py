@@ -36,6 +36,7 @@ from tollgate.gateway.upstream import HttpUpstream
 from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Item, Table
+from tollgate.ledger.payers import Payers
 from tollgate.ledger.payment_items import REVENUE_SHARDS
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
@@ -161,6 +162,7 @@ class World:
         self.settler = DirectSettler(self.make_service(), self)
         self.settles: Settler = self.settler
         self.by_address = True
+        self.most_open = 50
         self.gateway = self.make_gateway()
 
     def s3(self) -> Any:
@@ -204,6 +206,7 @@ class World:
         """A gateway with an empty memory."""
         parts = Parts(
             payments=self.payments,
+            payers=Payers(self.table),
             books=self.books,
             resends=Resends(self.table),
             chains=Chains(self.network, self.evm),
@@ -216,6 +219,7 @@ class World:
             base_url=BASE_URL,
             domain=urlsplit(BASE_URL).netloc,
             by_address=self.by_address,
+            most_open=self.most_open,
         )
         return Gateway.of(parts, self)
 

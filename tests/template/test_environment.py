@@ -44,6 +44,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_ANSWERS_BUCKET": {"Ref": "AnswersBucket"},
         "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
         "TOLLGATE_SOURCE_ADDRESS_RESENDS": {"Ref": "SourceAddressResends"},
+        "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
     },
     "ChallengeFunction": {**SHARED, **ROUTES, **BASE_URL, "POWERTOOLS_SERVICE_NAME": "challenge"},
     "VerifyFunction": {**SHARED, **SELLERS, "POWERTOOLS_SERVICE_NAME": "verify"},

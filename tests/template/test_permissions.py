@@ -36,7 +36,7 @@ def _logs(group: str) -> list[tuple[str, Any]]:
 
 ALLOWED: dict[str, list[tuple[str, Any]]] = {
     "ProxyRole": [
-        *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
+        *[(f"dynamodb:{action}", PAYMENTS) for action in [*READS, *WRITES, "ConditionCheckItem"]],
         ("s3:GetObject", ANSWERS),
         ("s3:PutObject", ANSWERS),
         ("s3:ListBucket", {"Fn::GetAtt": ["AnswersBucket", "Arn"]}),

@@ -42,12 +42,13 @@ class LedgerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What only the proxy needs."""
+    """What only the proxy needs. ``most_open``: payments of one payer in one token under way at once."""
 
     public_base_url: str
     allow_private_upstreams: bool
     source_address_resends: bool
     answers_bucket: str
+    most_open: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,7 @@ def read_proxy_settings(environment: Mapping[str, str]) -> ProxySettings:
         allow_private_upstreams=reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS"),
         source_address_resends=reader.flag("TOLLGATE_SOURCE_ADDRESS_RESENDS"),
         answers_bucket=reader.text("TOLLGATE_ANSWERS_BUCKET"),
+        most_open=reader.number("TOLLGATE_MAX_OPEN_PER_PAYER"),
     )
     reader.done()
     return settings

@@ -9,7 +9,7 @@ from tollgate.errors import LostRace
 from tollgate.ledger.books import Books, LogAlreadyPays
 from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.payment_items import REVENUE_SHARDS
-from tollgate.ledger.payments import IdentifierBound, KnownPayment, PaymentsLedger
+from tollgate.ledger.payments import Found, IdentifierBound, KnownPayment, PaymentsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.payment.record import Payment
 from tollgate.payment.states import State
@@ -77,7 +77,7 @@ def test_a27_an_identifier_belongs_to_one_payment_of_a_payer_on_a_route(ledger: 
     with pytest.raises(IdentifierBound):
         ledger.claim(second)
     assert ledger.get(second.id) is None
-    assert ledger.find(second.id, "weather", "a" * 64) == (None, True)
+    assert ledger.find(second.id, "weather", "f" * 64, "a" * 64) == Found(None, True, None)
     ledger.claim(some_claim(identifier="a" * 64))
 
 

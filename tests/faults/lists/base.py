@@ -18,8 +18,8 @@ SABOTAGES = (
     Sabotage(
         "the claim overwrites what stands there",
         "ledger/payments.py",
-        "writes: list[Write] = [Put(claim_item(claim))]",
-        "writes: list[Write] = [Put(claim_item(claim), None)]",
+        "[Put(claim_item(claim)), enter(claim, within)",
+        "[Put(claim_item(claim), None), enter(claim, within)",
         _UNKNOWN + "test_a36_parallel_replays_run_the_upstream_once",
     ),
     Sabotage(
@@ -83,9 +83,8 @@ SABOTAGES = (
     Sabotage(
         "revenue is counted outside the books' condition",
         "ledger/books.py",
-        "self._table.transact([update, receipt, self._log_row(payment, proof), self._revenue(payment, 1)])",
-        "self._table.write(self._revenue(payment, 1)); "
-        "self._table.transact([update, receipt, self._log_row(payment, proof)])",
+        "revenue = self._revenue(payment, 1)",
+        "revenue = self._revenue(payment, 0); self._table.write(self._revenue(payment, 1))",
         _LEDGER + "test_a96_settled_receipt_log_row_and_revenue_happen_once",
     ),
     Sabotage(

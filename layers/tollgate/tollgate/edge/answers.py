@@ -39,6 +39,7 @@ ROWS: Mapping[Kind, Row] = {
     Kind.BAD_REQUEST: Row(0),
     Kind.CHAIN_DOWN: Row(503, retry_after=True),
     Kind.IDENTIFIER_BOUND: Row(409),
+    Kind.TOO_MANY: Row(429, retry_after=True),
     Kind.IN_FLIGHT: Row(503, retry_after=True),
     Kind.PENDING: Row(503, payment_response=True, retry_after=True),
     Kind.SERVED: Row(0, payment_response=True),
@@ -60,7 +61,7 @@ def render(outcome: Outcome, *, page: bool = False) -> Answer:
     row = ROWS[outcome.kind]
     out: list[tuple[str, str]] = [_NO_STORE]
     if row.retry_after:
-        out.append(("retry-after", str(RETRY_AFTER_SECONDS)))
+        out.append(("retry-after", str(outcome.wait or RETRY_AFTER_SECONDS)))
     if row.offer and outcome.offer is not None:
         out.append((headers.PAYMENT_REQUIRED, _offer_header(outcome)))
     if row.payment_response and outcome.payment_response is not None:

@@ -28,17 +28,23 @@ class Proof(StrEnum):
     OWNER = "owner"
     IDENTIFIER = "identifier"
     FRESH_SIGNATURE = "fresh_signature"
+    SECOND_PAYMENT = "second_payment"
     SOURCE_ADDRESS = "source_address"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What is known of whoever sends a payment. ``identifier`` is hashed."""
+    """What is known of whoever sends a payment. ``identifier`` is hashed.
+
+    ``instead_of`` is the digest of an earlier payment whose outcome this one gets: the same payer signed another
+    payment, unused so far, for the same request.
+    """
 
     fingerprint: str
     identifier: str | None
     source: str
     fresh: FreshSignature | None
+    instead_of: str | None = None
 
 
 def admit(payment: Payment, caller: Caller, now: int, *, by_address: bool) -> Proof | None:
@@ -54,6 +60,8 @@ def admit(payment: Payment, caller: Caller, now: int, *, by_address: bool) -> Pr
         return Proof.FRESH_SIGNATURE
     if payment.transaction is not None and payment.settled_at is not None and not payment.ours:
         return None
+    if caller.instead_of == payment.id.digest:
+        return Proof.SECOND_PAYMENT
     if claim.identifier is not None and claim.identifier_secret and caller.identifier == claim.identifier:
         return Proof.IDENTIFIER
     if by_address and caller.source == claim.source and now <= claim.claimed_at + ADDRESS_WINDOW_SECONDS:

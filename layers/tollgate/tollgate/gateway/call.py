@@ -10,6 +10,7 @@ from tollgate.gateway.offers import offer_at
 from tollgate.gateway.outcomes import Outcome
 from tollgate.gateway.ports import Chains, Clock, Settler, Sleep, Upstream
 from tollgate.ledger.books import Books
+from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.payment.events import Journal
@@ -24,9 +25,13 @@ ANSWER_RESERVE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the gateway is built from. ``base_url`` has no trailing slash; ``domain`` is its host."""
+    """What the gateway is built from. ``base_url`` has no trailing slash; ``domain`` is its host.
+
+    ``most_open`` is how many payments of one payer in one token may be under way at once.
+    """
 
     payments: PaymentsLedger
+    payers: Payers
     books: Books
     resends: Resends
     chains: Chains
@@ -39,6 +44,7 @@ class Parts:
     base_url: str
     domain: str
     by_address: bool
+    most_open: int
 
     def now(self) -> int:
         """Unix seconds."""

@@ -39,13 +39,21 @@ class NonceUsed(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class Examined:
+    """What the claim needs of the check: a height at which the nonce was unused, and the payer's balance."""
+
+    seen_block: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Examiner:
     """Checks that need nothing of our own ledger."""
 
     parts: Parts
 
-    def examine(self, call: Call) -> int:
-        """Return a block height from which on any use of the nonce is to be looked for.
+    def examine(self, call: Call) -> Examined:
+        """All that can be said of a payment without the ledger.
 
         Raises ``Refusal`` (``NonceUsed`` among them) or ``ChainUnavailable``.
         """
@@ -69,7 +77,7 @@ class Examiner:
             raise Refusal(Reason.INSUFFICIENT_FUNDS, "The payer's balance is below the price.")
         if not check.would_succeed:
             raise Refusal(Reason.SIMULATION_FAILED, "The token would refuse this transfer at the moment.")
-        return max(0, check.head.number - SEEN_BLOCK_MARGIN)
+        return Examined(max(0, check.head.number - SEEN_BLOCK_MARGIN), check.balance)
 
     def _check_resource(self, call: Call) -> None:
         url = call.payment.resource_url

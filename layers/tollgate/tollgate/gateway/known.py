@@ -19,6 +19,8 @@ _LEASE_MARGIN_SECONDS = 5
 
 # Work under way: the outcome of these is worth waiting for.
 _WAITED_FOR = frozenset({State.EXECUTING, State.SETTLING, State.REVERSED})
+# Answers that leave a buyer without an outcome.
+_UNKNOWN = frozenset({Kind.IN_FLIGHT, Kind.PENDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,30 @@ class KnownPayments:
         """Answer by state; wait where waiting helps and this caller may have what comes."""
         if payment.state is State.EXECUTING and not payment.alive(self.parts.now()):
             payment = self._release_dead(payment)
-        if payment.state not in _WAITED_FOR:
-            return self.outcome(call, payment, answer=None, owner=False)
-        if self.deliver.proof(call, payment) is None:
-            return self.outcome(call, payment, answer=None, owner=False)
-        now = self.parts.now()
-        slot = self.parts.resends.take_slot(payment.id, now, math.ceil(call.deadline))
+        admitted = self.deliver.proof(call, payment) is not None
+        if payment.state in _WAITED_FOR and admitted:
+            payment = self._wait_in_turn(call, payment)
+        outcome = self.outcome(call, payment, answer=None, owner=False)
+        return self.noted(call, payment, outcome) if admitted else outcome
+
+    def noted(self, call: Call, payment: Payment, outcome: Outcome) -> Outcome:
+        """The outcome, once it is written down that its buyer was left without one, or has got it after all."""
+        if call.caller.instead_of is not None:
+            return outcome
+        if outcome.kind in _UNKNOWN:
+            self.parts.payers.answered_unknown(payment, self.parts.now())
+        elif outcome.kind is Kind.SERVED and payment.answered_unknown:
+            self.parts.payers.forget(payment.id, payment.claim.fingerprint, payment.id.digest)
+        return outcome
+
+    def _wait_in_turn(self, call: Call, payment: Payment) -> Payment:
+        slot = self.parts.resends.take_slot(payment.id, self.parts.now(), math.ceil(call.deadline))
         if slot is None:
-            return self.outcome(call, payment, answer=None, owner=False)
+            return payment
         try:
-            payment = self._wait(call, payment)
+            return self._wait(call, payment)
         finally:
             self.parts.resends.free_slot(payment.id, slot)
-        return self.outcome(call, payment, answer=None, owner=False)
 
     def _wait(self, call: Call, payment: Payment) -> Payment:
         """Until the outcome is known or this invocation's time is up; takes over from the dead."""

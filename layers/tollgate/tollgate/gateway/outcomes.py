@@ -19,6 +19,7 @@ class Kind(StrEnum):
     BAD_REQUEST = "bad_request"
     CHAIN_DOWN = "chain_down"
     IDENTIFIER_BOUND = "identifier_bound"
+    TOO_MANY = "too_many"
     IN_FLIGHT = "in_flight"
     PENDING = "pending"
     SERVED = "served"
@@ -36,6 +37,7 @@ class Outcome:
     """One row with what fills it. ``code`` and ``sentence`` become the structured error.
 
     ``version`` is the x402 version of the payment header that came; the receipt answers in its kind.
+    ``wait`` is when to come again, in seconds, where that is known.
     """
 
     kind: Kind
@@ -48,3 +50,4 @@ class Outcome:
     details: Mapping[str, Any] = field(default_factory=dict)
     allow: str = ""
     version: int = X402_VERSION
+    wait: int | None = None

@@ -10,19 +10,25 @@ from dataclasses import dataclass
 from tollgate.errors import ChainUnavailable, LostRace, Refusal
 from tollgate.gateway.call import ANSWER_RESERVE_SECONDS, Call, Parts, offer
 from tollgate.gateway.deliver import Deliverer
-from tollgate.gateway.examine import Examiner, NonceUsed
+from tollgate.gateway.examine import Examined, Examiner, NonceUsed
 from tollgate.gateway.known import KnownPayments
 from tollgate.gateway.offers import resource_url
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.run_upstream import NotServed, UpstreamRunner
+from tollgate.gateway.second_payment import SecondPayments
 from tollgate.gateway.settling import Settling
-from tollgate.ledger.payments import IdentifierBound, KnownPayment
+from tollgate.ledger.payers import Within
+from tollgate.ledger.payments import IdentifierBound, KnownPayment, PayerLimited, UnknownFirst
 from tollgate.payment.events import Event
 from tollgate.payment.record import Claim, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
+from tollgate.wire.reasons import Reason
 
 # A lease outlives its invocation by this much (rule 11).
 LEASE_MARGIN_SECONDS = 5
+# What stands in a claim's way may be cleared and come again; then the buyer does.
+_CLAIM_ATTEMPTS = 3
+_MONEY_IS_GONE = frozenset({Reason.INSUFFICIENT_FUNDS, Reason.SIMULATION_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class PaidCall:
     runner: UpstreamRunner
     settling: Settling
     known: KnownPayments
+    second: SecondPayments
     deliver: Deliverer
 
     @classmethod
@@ -41,37 +48,71 @@ class PaidCall:
         """Build it from its parts."""
         settling = Settling(parts.payments, parts.books, parts.settler, parts.clock, parts.sleep, parts.journal)
         deliver = Deliverer(parts)
+        known = KnownPayments(parts, settling, deliver)
         return cls(
             parts,
             Examiner(parts),
             UpstreamRunner(parts),
             settling,
-            KnownPayments(parts, settling, deliver),
+            known,
+            SecondPayments(parts, known),
             deliver,
         )
 
     def serve(self, call: Call) -> Outcome:
         """Serve it, answer from the books, refuse it, or say that nobody can know yet."""
         try:
-            seen_block = self.examiner.examine(call)
+            examined = self.examiner.examine(call)
         except Refusal as refusal:
             return self._look_up(call, refusal) or self._refuse(call, refusal)
         except ChainUnavailable as down:
             return self._look_up(call) or self._chain_down(call, down)
+        for _ in range(_CLAIM_ATTEMPTS):
+            outcome = self._begin(call, examined)
+            if outcome is not None:
+                return outcome
+        return _busy()
+
+    def _begin(self, call: Call, examined: Examined) -> Outcome | None:
+        """Claim and serve it; ``None`` when what stood in the claim's way has just been cleared."""
+        room = examined.balance - call.payment.payload.authorization.value
         try:
-            payment = self.parts.payments.claim(self._claim(call, seen_block))
+            payment = self.parts.payments.claim(
+                self._claim(call, examined.seen_block), Within(self.parts.most_open, room)
+            )
         except KnownPayment as known:
             return self.known.serve(call, known.payment)
         except IdentifierBound:
             return _identifier_bound()
+        except UnknownFirst as first:
+            return self.second.outcome(call, first.key)
+        except PayerLimited as limited:
+            return self._limited(call, limited)
         self.parts.journal.record(Event.PAYMENT_CLAIMED, payment=payment.id.digest, route=call.match.route.id)
         return self._execute(call, payment)
 
+    def _limited(self, call: Call, limited: PayerLimited) -> Outcome:
+        self.parts.journal.record(
+            Event.PAYER_LIMITED, payment=call.id.digest, route=call.match.route.id, why=str(limited)
+        )
+        return Outcome(
+            Kind.TOO_MANY,
+            code="payer_limit",
+            sentence=f"This payment was not taken: {limited}. Nothing was charged; "
+            "send the same payment again when the others have ended.",
+            wait=limited.wait,
+        )
+
     def _look_up(self, call: Call, refusal: Refusal | None = None) -> Outcome | None:
         """One consistent read, made after the check: a known payment is never merely refused (rule 1)."""
-        payment, bound_elsewhere = self.parts.payments.find(call.id, call.match.route.id, call.caller.identifier)
+        caller = call.caller
+        found = self.parts.payments.find(call.id, call.match.route.id, caller.fingerprint, caller.identifier)
+        payment = found.payment
         if payment is None:
-            return _identifier_bound() if bound_elsewhere else None
+            if found.unknown_first is not None and refusal is not None and refusal.reason in _MONEY_IS_GONE:
+                # It may have gone into the first payment for this very request.
+                return self.second.outcome(call, found.unknown_first)
+            return _identifier_bound() if found.bound_elsewhere else None
         outcome = self.known.serve(call, payment)
         if outcome.offer is None or refusal is None:
             return outcome
@@ -165,7 +206,7 @@ class PaidCall:
 
     def _settled(self, call: Call, payment: Payment, answer: StoredAnswer) -> Outcome:
         """What the claim's own request gets once settle has spoken."""
-        return self.known.outcome(call, payment, answer=answer, owner=True)
+        return self.known.noted(call, payment, self.known.outcome(call, payment, answer=answer, owner=True))
 
     def _moved_on(self, call: Call, payment: Payment) -> Outcome:
         current = self.parts.payments.get(payment.id)
@@ -179,6 +220,14 @@ def _identifier_bound() -> Outcome:
         Kind.IDENTIFIER_BOUND,
         code="payment_identifier_bound",
         sentence="This payment-identifier belongs to another payment: send that one again, or use a new identifier.",
+    )
+
+
+def _busy() -> Outcome:
+    return Outcome(
+        Kind.TOO_MANY,
+        code="payer_limit",
+        sentence="Several payments for this request came at once. This one was not charged: send it again.",
     )
 
 

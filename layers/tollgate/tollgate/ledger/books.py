@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tollgate.errors import LostRace, TollgateError
 from tollgate.ledger.dynamo import Delete, Put, Table, TransactionCancelled, Update, Value, Write
 from tollgate.ledger.moves import move
+from tollgate.ledger.payers import enter_again, leave
 from tollgate.ledger.payment_items import (
     log_key,
     payment_key,
@@ -48,8 +49,9 @@ class Books:
             set_={**_settled(proof, ours, now), "due": recheck_at},
         )
         receipt = self._receipt(payment, proof, ours, now)
+        revenue = self._revenue(payment, 1)
         try:
-            self._table.transact([update, receipt, self._log_row(payment, proof), self._revenue(payment, 1)])
+            self._table.transact([update, receipt, self._log_row(payment, proof), revenue, *leave(payment)])
         except TransactionCancelled as lost:
             current = self._get(payment)
             if current is not None and current.state is State.SETTLED:
@@ -129,6 +131,7 @@ class Books:
                 ),
                 Update(receipt_key(payment.id), "SET reversed_at = :now", "attribute_exists(pk)", {":now": now}),
                 self._revenue(payment, -1),
+                *enter_again(payment),
             ]
         )
         return Payment(payment.claim, State.REVERSED, payment.fence + 1)

@@ -116,6 +116,16 @@ class Delete:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A condition on an item that a transaction does not write."""
+
+    pk: str
+    condition: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
 Write = Put | Update | Delete
 
 
@@ -168,9 +178,9 @@ class Table:
             raise ConditionFailed(from_dynamo(raw) if raw else None) from error
         return from_dynamo(out.get("Attributes") or {})
 
-    def transact(self, writes: Sequence[Write]) -> None:
-        """Do all writes or none. Raises ``TransactionCancelled`` when a condition fails."""
-        kinds = {Put: "Put", Update: "Update", Delete: "Delete"}
+    def transact(self, writes: Sequence[Write | Check]) -> None:
+        """Do all writes or none, if every check holds. Raises ``TransactionCancelled`` when a condition fails."""
+        kinds = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}
         request = [{kinds[type(w)]: self._request(w)[1]} for w in writes]
         for attempt in range(_ATTEMPTS):
             try:
@@ -206,12 +216,13 @@ class Table:
         )
         return [raw["pk"]["S"] for raw in out["Items"]]
 
-    def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
+    def _request(self, write: Write | Check) -> tuple[str, dict[str, Any]]:
         request: dict[str, Any] = {"TableName": self._name}
         if isinstance(write, Put):
             method = "put_item"
             request["Item"] = to_dynamo(write.item)
         else:
+            # A check has no call of its own: it only ever stands in a transaction.
             method = "update_item" if isinstance(write, Update) else "delete_item"
             request["Key"] = {"pk": {"S": write.pk}}
             if isinstance(write, Update):

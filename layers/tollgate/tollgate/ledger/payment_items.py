@@ -10,6 +10,7 @@
     RVS#<digest>#<fence>          a reversal, with its negative revenue
     WAIT#<digest>                 who waits for the outcome
     FSG#<payer>#<nonce>           a fresh signature that was used
+    PYR#... UNK#...               what a payer has under way, and what was answered as unknown (payers.py)
 
 ``digest`` is ``PaymentId.digest``. Times are Unix seconds, amounts atomic units.
 """
@@ -55,6 +56,16 @@ def identifier_key(route: str, payer: Address, identifier: str) -> str:
     return f"PID#{route}#{payer.lower}#{identifier}"
 
 
+def payer_key(id: PaymentId) -> str:
+    """Key of the row that counts what a payer has under way in one token."""
+    return f"PYR#{id.network}#{id.asset.lower}#{id.payer.lower}"
+
+
+def unknown_key(id: PaymentId, fingerprint: str) -> str:
+    """Key of the row that says: the outcome of this payer's payment for this request was answered unknown."""
+    return f"UNK#{id.payer.lower}#{fingerprint}"
+
+
 def revenue_key(payment: Payment) -> str:
     """Key of the revenue shard that this payment counts in."""
     shard = int(payment.id.digest[:8], 16) % REVENUE_SHARDS
@@ -92,6 +103,7 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "seen_block": claim.seen_block,
         "claimed_at": claim.claimed_at,
         "lease_until": claim.lease_until,
+        "counted": claim.counted,
         "work": work_partition(claim.id),
         "due": claim.lease_until + 1,
         "moves": (str(Move(State.EXECUTING.value, claim.claimed_at)),),
@@ -126,6 +138,7 @@ def read_payment(item: Item) -> Payment:
             seen_block=item["seen_block"],
             claimed_at=item["claimed_at"],
             lease_until=item["lease_until"],
+            counted=item.get("counted", False),
         ),
         state=State(item["state"]),
         fence=item["fence"],

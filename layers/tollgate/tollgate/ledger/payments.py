@@ -6,12 +6,13 @@ its owner token or its transaction, and counts as done (threat 41).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from tollgate.errors import LostRace, TollgateError
 from tollgate.ledger.answers import INLINE_ANSWER_BYTES, AnswersUnavailable, Bodies, describe, read_body
 from tollgate.ledger.dynamo import (
+    Check,
     ConditionFailed,
     Delete,
     Item,
@@ -23,6 +24,7 @@ from tollgate.ledger.dynamo import (
     Write,
 )
 from tollgate.ledger.moves import appended, move
+from tollgate.ledger.payers import Payers, Within, enter, leave, no_unknown
 from tollgate.ledger.payment_items import (
     WORK_SHARDS,
     answer_item,
@@ -32,6 +34,7 @@ from tollgate.ledger.payment_items import (
     payment_key,
     read_answer,
     read_payment,
+    unknown_key,
 )
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.record import Claim, Move, Payment, StoredAnswer, debt_row
@@ -40,6 +43,8 @@ from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
 
 WORK_INDEX = "work"
+# Where things stand in the claim's transaction.
+_PAYMENT, _PAYER, _UNKNOWN, _IDENTIFIER = range(4)
 # A nonce is kept on the books this long after its authorization expired, whatever TTL does (threat 43).
 LATE_PROOF_SECONDS = 120
 
@@ -56,6 +61,22 @@ class IdentifierBound(TollgateError):
     """The payment-identifier belongs to another payment of this payer on this route (rule 13)."""
 
 
+class PayerLimited(TollgateError):
+    """The payer has too much under way, or too much unpaid; nothing was written. ``wait`` is seconds, if known."""
+
+    def __init__(self, why: str, wait: int | None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class UnknownFirst(TollgateError):
+    """Another payment of this payer for this request was answered as unknown; ``key`` is its item's."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("an earlier payment for the same request is not decided")
+        self.key = key
+
+
 class PaymentsLedger:
     """Conditional writes over the payments table."""
 
@@ -64,12 +85,13 @@ class PaymentsLedger:
         self._bodies = bodies
         self._answer_seconds = answer_seconds
 
-    def claim(self, claim: Claim) -> Payment:
+    def claim(self, claim: Claim, within: Within | None = None) -> Payment:
         """Put the payment as EXECUTING if nobody claimed it before: the look-up is the failure's answer.
 
-        Raises ``KnownPayment`` or ``IdentifierBound``.
+        The payer's row counts it in the same transaction, if it stays ``within`` the payer's limits.
+        Raises ``KnownPayment``, ``IdentifierBound``, ``UnknownFirst`` or ``PayerLimited``, having written nothing.
         """
-        writes: list[Write] = [Put(claim_item(claim))]
+        writes: list[Write | Check] = [Put(claim_item(claim)), enter(claim, within), no_unknown(claim)]
         if claim.identifier is not None:
             row: dict[str, Value | None] = {
                 "pk": identifier_key(claim.route, claim.id.payer, claim.identifier),
@@ -84,25 +106,19 @@ class PaymentsLedger:
                 )
             )
         try:
-            if len(writes) == 1:
-                self._table.write(writes[0])
-            else:
-                self._table.transact(writes)
-        except ConditionFailed as lost:
-            return self._mine_or_known(lost.item, claim)
+            self._table.transact(writes)
         except TransactionCancelled as lost:
-            if 0 not in lost.failed:
+            # Not every failed condition need be named, and what is known is never merely refused (rule 1).
+            known = lost.failed.get(_PAYMENT) or self._table.get(payment_key(claim.id))
+            if known:
+                return _mine_or_known(read_payment(known), claim)
+            first = lost.failed.get(_UNKNOWN)
+            if first:
+                raise UnknownFirst(f"PAY#{first['payment']}") from lost
+            if _IDENTIFIER in lost.failed:
                 raise IdentifierBound("bound to another payment") from lost
-            return self._mine_or_known(lost.failed[0], claim)
+            raise _limited(lost.failed.get(_PAYER), claim) from lost
         return Payment(claim, State.EXECUTING, fence=1)
-
-    def _mine_or_known(self, item: Item | None, claim: Claim) -> Payment:
-        known = read_payment(item) if item else self.get(claim.id)
-        if known is None:
-            raise LostRace("claim failed but no payment is there")
-        if known.claim.owner == claim.owner:
-            return known
-        raise KnownPayment(known)
 
     def get(self, id: PaymentId) -> Payment | None:
         """Read one payment, consistently."""
@@ -114,14 +130,18 @@ class PaymentsLedger:
         item = self._table.get(pk)
         return read_payment(item) if item else None
 
-    def find(self, id: PaymentId, route: str, identifier: str | None) -> tuple[Payment | None, bool]:
-        """The payment, and whether its (hashed) identifier is bound to another one: one consistent read."""
-        key = payment_key(id)
+    def find(self, id: PaymentId, route: str, fingerprint: str, identifier: str | None) -> "Found":
+        """The payment and what else is on the books about this request of its payer: one consistent read."""
+        key, unknown = payment_key(id), unknown_key(id, fingerprint)
         row_key = None if identifier is None else identifier_key(route, id.payer, identifier)
-        found = self._table.get_many([key] if row_key is None else [key, row_key])
+        found = self._table.get_many([key, unknown] if row_key is None else [key, unknown, row_key])
         row = None if row_key is None else found.get(row_key)
-        bound_elsewhere = row is not None and row["payment"] != id.digest
-        return (read_payment(found[key]) if key in found else None), bound_elsewhere
+        first = found.get(unknown)
+        return Found(
+            payment=read_payment(found[key]) if key in found else None,
+            bound_elsewhere=row is not None and row["payment"] != id.digest,
+            unknown_first=f"PAY#{first['payment']}" if first and first.get("given", id.digest) == id.digest else None,
+        )
 
     def keep(self, payment: Payment, answer: StoredAnswer) -> StoredAnswer:
         """Put a body that is too big for the table where a resend will find it, before ``hold`` (rule 7).
@@ -183,13 +203,13 @@ class PaymentsLedger:
             remove=("signature",),
             require={"lease_until": ("<", now)} if debt else {"owner": ("=", claim.owner)},
         )
-        writes: list[Write] = [update, *self._free_identifier(payment)]
+        writes: list[Write] = [update, *leave(payment), *self._free_identifier(payment)]
         if debt is not None:
             writes.append(Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, debt)}))
         self._transact(writes)
 
     def unpaid(self, payment: Payment, reason: Reason, now: int) -> None:
-        """SETTLING → UNPAID: proven impossible. The upstream ran, so a debt row is written with it."""
+        """SETTLING → UNPAID: proven impossible. The upstream ran, so a debt row and a strike are written with it."""
         update = move(
             payment_key(payment.id),
             State.SETTLING,
@@ -204,7 +224,8 @@ class PaymentsLedger:
             remove=("signature",),
         )
         debt = Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, reason.value)})
-        self._transact([update, debt, *self._free_identifier(payment)])
+        struck = Payers(self._table).strike(payment, now)
+        self._transact([update, debt, *struck, *self._free_identifier(payment)])
 
     def _free_identifier(self, payment: Payment) -> list[Write]:
         claim = payment.claim
@@ -354,3 +375,25 @@ class PaymentsLedger:
             self._table.transact(writes)
         except TransactionCancelled as lost:
             raise LostRace("the payment moved on") from lost
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look-up found. ``unknown_first``: key of another payment for the same request, answered as unknown."""
+
+    payment: Payment | None
+    bound_elsewhere: bool
+    unknown_first: str | None
+
+
+def _mine_or_known(known: Payment, claim: Claim) -> Payment:
+    if known.claim.owner == claim.owner:
+        return known
+    raise KnownPayment(known)
+
+
+def _limited(row: Item | None, claim: Claim) -> PayerLimited:
+    blocked_until = (row or {}).get("blocked_until", 0)
+    if blocked_until > claim.claimed_at:
+        return PayerLimited("too many of the payer's calls stayed unpaid", blocked_until - claim.claimed_at)
+    return PayerLimited("the payer has as much under way as the balance or the limit admits", None)

@@ -29,6 +29,8 @@ class Event(StrEnum):
     PAYMENT_REPLAYED = "payment.replayed"
     PAYMENT_WAITED = "payment.waited"
     PAYMENT_UNKNOWN = "payment.unknown"
+    PAYMENT_SECOND = "payment.second"
+    PAYER_LIMITED = "payer.limited"
     UPSTREAM_FAILED = "upstream.failed"
     ANSWER_UNAVAILABLE = "answer.unavailable"
     ANSWER_LOST = "answer.lost"

@@ -17,7 +17,8 @@ class Claim:
     """What is written when a payment is claimed. Amounts are atomic units, times Unix seconds.
 
     ``owner`` is this invocation's random token; ``identifier`` the SHA-256 of the buyer's
-    payment-identifier, ``identifier_secret`` whether it is long enough to prove anything (rule 6).
+    payment-identifier, ``identifier_secret`` whether it is long enough to prove anything (rule 6);
+    ``counted`` whether the payer's row counts it (those of earlier versions it does not).
     """
 
     id: PaymentId
@@ -35,6 +36,11 @@ class Claim:
     seen_block: int
     claimed_at: int
     lease_until: int
+    counted: bool = True
+
+
+# In a payment's history: somebody was told 503, the outcome is not known.
+ANSWERED_UNKNOWN = "ANSWERED_503"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,11 @@ class Payment:
     def id(self) -> PaymentId:
         """The payment's identity."""
         return self.claim.id
+
+    @property
+    def answered_unknown(self) -> bool:
+        """Whether its history says that somebody was told 503."""
+        return any(move.what == ANSWERED_UNKNOWN for move in self.moves)
 
     def alive(self, now: float) -> bool:
         """Whether its owner's lease still runs: nobody else may touch it (rule 11)."""

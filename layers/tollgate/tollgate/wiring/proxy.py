@@ -17,6 +17,7 @@ from tollgate.gateway.upstream import HttpUpstream
 from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
+from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.ledger.routes import RoutesTable
@@ -48,6 +49,7 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
     chains = ConfiguredChains(settings, secret)
     parts = Parts(
         payments=PaymentsLedger(payments, S3Bodies(_make_s3, proxy.answers_bucket)),
+        payers=Payers(payments),
         books=Books(payments),
         resends=Resends(payments),
         chains=chains,
@@ -60,6 +62,7 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
         base_url=proxy.public_base_url,
         domain=urlsplit(proxy.public_base_url).netloc,
         by_address=proxy.source_address_resends,
+        most_open=proxy.most_open,
     )
     routes = RoutesTable(dynamo, ledger.routes_table, settings.network_ids)
     return Gateway.of(parts, CatalogueCache(routes.load, time.time))
