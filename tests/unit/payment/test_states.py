@@ -49,9 +49,9 @@ def test_a_move_exists_only_along_an_arrow(source: State, target: State) -> None
     """And its condition names the source and the fence."""
     if target not in TRANSITIONS[source]:
         with pytest.raises(ValueError, match="no arrow"):
-            move("PAY#x", source, target, fence=1)
+            move("PAY#x", source, target, fence=1, now=1)
         return
-    update = move("PAY#x", source, target, fence=3)
+    update = move("PAY#x", source, target, fence=3, now=1)
     assert update.condition == "#state = :source AND #fence = :fence"
     assert update.values[":source"] == source.value
     assert update.values[":fence"] == 3
