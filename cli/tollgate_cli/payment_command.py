@@ -21,7 +21,9 @@ _NEVER_PRINTED = frozenset(
     {"signature", "raw", "body", "headers", "identifier", "identifier_secret", "owner", "source", "request"}
 )
 # A settlement's item holds the payer's signature inside another attribute: only these are printed.
-_OF_A_SETTLEMENT = ("state", "relayer", "relayer_nonce", "tx_hash", "filler", "lease_until", "ours", "reason")
+_OF_A_SETTLEMENT = (
+    "state", "relayer", "relayer_nonce", "tx_hash", "replaced", "filler", "lease_until", "ours", "reason",
+)  # fmt: skip
 _FIRST = ("id", "state", "reason", "why", "due", "lease_until", "attempts", "transaction")
 _TIMES = frozenset(
     {

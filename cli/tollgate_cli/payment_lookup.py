@@ -64,7 +64,9 @@ def settlement_of(id: str, stack: Stack, table: Table, aws: Aws, progress: Progr
         "ExpressionAttributeValues": {":settlement": {"S": _SETTLEMENT}},
     }
     if is_transaction(id):
-        filters["FilterExpression"] += " AND (tx_hash = :transaction OR contains(proof, :transaction))"
+        filters["FilterExpression"] += (
+            " AND (tx_hash = :transaction OR contains(replaced, :transaction) OR contains(proof, :transaction))"
+        )
         filters["ExpressionAttributeValues"][":transaction"] = {"S": id.lower()}
     pages = aws.dynamodb.get_paginator("scan").paginate(
         TableName=stack.settlements_table, ConsistentRead=True, ProjectionExpression="pk", **filters

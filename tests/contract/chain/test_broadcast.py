@@ -43,7 +43,7 @@ def test_a60_the_same_bytes_again_are_no_error(onchain: OnChain) -> None:
     assert onchain.evm.broadcast(raw, 5) is None
     onchain.node.mine()
     assert onchain.evm.broadcast(raw, 5) is None
-    receipt = onchain.evm.receipt(transaction_hash(raw), 5)
+    receipt = onchain.evm.receipt([transaction_hash(raw)], 5)
     assert receipt is not None
     assert receipt.succeeded
 
@@ -61,7 +61,7 @@ def test_a54_a_block_that_does_not_come_ends_at_the_timeout_with_the_bytes_in_th
     onchain.wait_for_pool(raw)
     onchain.node.mine_at_once()
     onchain.node.mine()
-    assert onchain.evm.wait_receipt(transaction_hash(raw), time.time() + 5, time.time, time.sleep) is not None
+    assert onchain.evm.wait_receipt([transaction_hash(raw)], time.time() + 5, time.time, time.sleep) is not None
 
 
 def test_a_nonce_ahead_of_its_turn_waits_in_the_pool(onchain: OnChain) -> None:
@@ -73,7 +73,7 @@ def test_a_nonce_ahead_of_its_turn_waits_in_the_pool(onchain: OnChain) -> None:
     assert onchain.evm.broadcast(second, 0.3) is None
     first = onchain.transaction(eip3009.transfer_calldata(a, signature), nonce=count)
     assert onchain.evm.broadcast(first, 5) is not None
-    assert onchain.evm.wait_receipt(transaction_hash(second), time.time() + 5, time.time, time.sleep) is not None
+    assert onchain.evm.wait_receipt([transaction_hash(second)], time.time() + 5, time.time, time.sleep) is not None
 
 
 def test_refusals_of_a_real_node_have_their_kind(onchain: OnChain) -> None:

@@ -130,8 +130,8 @@ def test_a_reverted_transaction_has_a_receipt_that_says_so(onchain: OnChain) -> 
     assert receipt is not None
     assert not receipt.succeeded
     assert receipt.logs == ()
-    assert onchain.evm.receipt(receipt.transaction, 5) == receipt
-    assert onchain.evm.receipt(Bytes32(bytes(32)), 5) is None
+    assert onchain.evm.receipt([receipt.transaction], 5) == receipt
+    assert onchain.evm.receipt([Bytes32(bytes(32))], 5) is None
 
 
 def test_an_endpoint_of_another_network_is_never_believed(anvil: Any) -> None:
@@ -281,7 +281,7 @@ def test_a58_a_receipt_that_appears_late_is_waited_for_through_failures(evm_of: 
                 replay({"eth_getTransactionReceipt": step})(exchange)
 
         node.answer = answer
-        receipt = evm_of(node).wait_receipt(Bytes32(b"\x11" * 32), 10.0, lambda: now[0], sleep)
+        receipt = evm_of(node).wait_receipt([Bytes32(b"\x11" * 32)], 10.0, lambda: now[0], sleep)
     assert receipt is not None
     assert receipt.block_number == 7
     assert now == [2.0]
@@ -297,10 +297,10 @@ def test_waiting_for_a_receipt_ends_at_the_deadline_with_nothing_proven(evm_of: 
         now[0] += seconds
 
     with rpc_node(replay({"eth_getTransactionReceipt": None})) as node:
-        assert evm_of(node).wait_receipt(Bytes32(bytes(32)), 1.7, lambda: now[0], sleep) is None
+        assert evm_of(node).wait_receipt([Bytes32(bytes(32))], 1.7, lambda: now[0], sleep) is None
         assert sum(pauses) == pytest.approx(1.7)
         assert len(node.bodies) == 4
-        assert evm_of(node).wait_receipt(Bytes32(bytes(32)), 1.7, lambda: now[0], sleep) is None
+        assert evm_of(node).wait_receipt([Bytes32(bytes(32))], 1.7, lambda: now[0], sleep) is None
         assert len(node.bodies) == 4
 
 
@@ -323,7 +323,7 @@ def test_a_receipt_that_is_not_whole_is_unknown(other: dict[str, Any], evm_of: E
         rpc_node(replay({"eth_getTransactionReceipt": _RECEIPT | other})) as node,
         pytest.raises(ChainUnavailable),
     ):
-        evm_of(node).receipt(Bytes32(b"\x11" * 32), 5)
+        evm_of(node).receipt([Bytes32(b"\x11" * 32)], 5)
 
 
 def test_the_fields_of_a_receipt_are_read_as_the_chain_has_them(onchain: OnChain) -> None:
@@ -331,7 +331,7 @@ def test_the_fields_of_a_receipt_are_read_as_the_chain_has_them(onchain: OnChain
     _, a, signature = onchain.authorize()
     raw = onchain.transaction(eip3009.transfer_calldata(a, signature))
     onchain.evm.broadcast(raw, 5)
-    receipt = onchain.evm.receipt(transaction_hash(raw), 5)
+    receipt = onchain.evm.receipt([transaction_hash(raw)], 5)
     plain = onchain.node.receipt(str(transaction_hash(raw)))
     assert receipt is not None
     assert plain is not None

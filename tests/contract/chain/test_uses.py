@@ -32,7 +32,7 @@ def test_a_payment_is_found_with_its_proof_whoever_sent_it(onchain: OnChain) -> 
     )
     onchain.node.mine(3)
     use = onchain.evm.find_use(onchain.asset, a, seen, 5)
-    receipt = onchain.evm.receipt(Bytes32.parse(by_stranger), 5)
+    receipt = onchain.evm.receipt([Bytes32.parse(by_stranger)], 5)
     assert receipt is not None
     assert use.used
     assert use.proof is not None

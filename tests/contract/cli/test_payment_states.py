@@ -166,20 +166,22 @@ def _elsewhere() -> SettleRequest:
     return SettleRequest(claim.id.network, claim.id.asset, claim.authorization, claim.signature, *terms)
 
 
-@pytest.mark.parametrize("asked", ["id", "identity", "own transaction", "proof's transaction"])
+@pytest.mark.parametrize("asked", ["id", "identity", "own transaction", "replaced transaction", "proof's transaction"])
 def test_a_payment_of_a_seller_elsewhere_is_shown_by_its_settlement(operator: Operator, asked: str) -> None:
     """It is in no payments table: the seller asks, and the operator has an id from the log or a transaction."""
     request = _elsewhere()
+    replaced = f"{some_proof().transaction} {some_proof().transaction}"
     proof = some_proof() if asked == "proof's transaction" else None
     settlement = Settlement(request, SettlementState.SIGNED, None, _OWNER, NOW + 20, proof=proof)
     operator.settlements.write(
-        Put(settlement_item(settlement) | ({} if proof else {"raw": b"RAW", "tx_hash": _REFUND}))
+        Put(settlement_item(settlement) | ({} if proof else {"raw": b"RAW", "tx_hash": _REFUND, "replaced": replaced}))
     )
     operator.settlements.write(Put(settlement_item(Settlement(_elsewhere(), SettlementState.FAILED))))
     id = {
         "id": request.payment_id.digest,
         "identity": str(request.payment_id),
         "own transaction": _REFUND,
+        "replaced transaction": replaced.split()[1],
         "proof's transaction": str(proof.transaction) if proof else "",
     }[asked]
     out, err = operator.run("payment", "show", id)

@@ -6,8 +6,9 @@ import pytest
 
 from tests.support.payments import some_address, some_claim, some_proof, some_word
 from tests.support.settling import NewWorld
+from tollgate.errors import LostRace
 from tollgate.ledger.dynamo import Table, TransactionCancelled
-from tollgate.ledger.settlement_items import DailyCap, Settlement, Slot
+from tollgate.ledger.settlement_items import DailyCap, Settlement, SignedBytes, Slot
 from tollgate.ledger.settlements import CapReached, KnownSettlement, NonceTaken, SettlementsLedger
 from tollgate.payment.record import Payment
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
@@ -106,8 +107,8 @@ def test_the_first_stored_bytes_win(table: Table) -> None:
     """Whoever comes second gets the first one's bytes back, and nothing is overwritten."""
     ledger = SettlementsLedger(table)
     reserved = reserve(ledger)
-    first = ledger.store_bytes(reserved, b"first", some_word(), filler=False)
-    second = ledger.store_bytes(reserved, b"second", some_word(), filler=True)
+    first = ledger.store_bytes(reserved, SignedBytes(b"first", some_word()), filler=False)
+    second = ledger.store_bytes(reserved, SignedBytes(b"second", some_word()), filler=True)
     assert second == first == ledger.get(reserved.id)
     assert (second.raw, second.filler, second.state) == (b"first", False, SettlementState.SIGNED)
 
@@ -122,7 +123,7 @@ def test_bytes_for_another_nonce_are_not_stored(table: Table) -> None:
         Slot(reserved.slot.network, some_address(), reserved.slot.nonce),
     ):
         wrong = Settlement(reserved.request, reserved.state, slot, reserved.owner, reserved.lease_until)
-        assert ledger.store_bytes(wrong, b"raw", some_word(), filler=False).raw is None
+        assert ledger.store_bytes(wrong, SignedBytes(b"raw", some_word()), filler=False).raw is None
 
 
 @pytest.mark.parametrize("outcome", [Confirmed(some_proof(), True), Failed(Reason.AUTHORIZATION_CANCELLED)])
@@ -131,17 +132,17 @@ def test_only_a_signed_settlement_is_concluded_and_only_once(table: Table, outco
     ledger = SettlementsLedger(table)
     reserved = reserve(ledger)
     assert ledger.conclude(reserved, outcome, 1).state is SettlementState.RESERVED
-    signed = ledger.store_bytes(reserved, b"raw", some_word(), filler=False)
+    signed = ledger.store_bytes(reserved, SignedBytes(b"raw", some_word()), filler=False)
     assert ledger.conclude(signed, outcome, 1).outcome == outcome
     for later in (Confirmed(some_proof(), False), Failed(Reason.AUTHORIZATION_EXPIRED_UNUSED)):
         assert ledger.conclude(signed, later, 2).outcome == outcome
-    assert ledger.store_bytes(reserved, b"late", some_word(), filler=False).outcome == outcome
+    assert ledger.store_bytes(reserved, SignedBytes(b"late", some_word()), filler=False).outcome == outcome
 
 
 def test_only_the_proof_that_was_seen_gone_is_reopened(table: Table) -> None:
     """CONFIRMED goes back to SIGNED with its bytes, if its proof is still the one that vanished."""
     ledger = SettlementsLedger(table)
-    signed = ledger.store_bytes(reserve(ledger), b"raw", some_word(), filler=False)
+    signed = ledger.store_bytes(reserve(ledger), SignedBytes(b"raw", some_word()), filler=False)
     confirmed = ledger.conclude(signed, Confirmed(some_proof(), True), 1)
     assert ledger.reopen(confirmed) == signed
     again = ledger.conclude(signed, Confirmed(some_proof(), True), 2)
@@ -154,7 +155,7 @@ def test_an_ended_settlement_expires_and_an_open_one_never_does(table: Table) ->
     """TTL is housekeeping: it may only ever remove what has ended (rule 10)."""
     ledger = SettlementsLedger(table)
     reserved = reserve(ledger)
-    signed = ledger.store_bytes(reserved, b"raw", some_word(), filler=False)
+    signed = ledger.store_bytes(reserved, SignedBytes(b"raw", some_word()), filler=False)
     open_item = table.get(f"STL#{reserved.id}")
     assert open_item is not None
     assert "expires_at" not in open_item
@@ -170,11 +171,44 @@ def test_slots_tell_settlements_filled_holes_and_nothing_apart(table: Table) -> 
     reserved = reserve(ledger)
     assert reserved.slot is not None
     network = reserved.slot.network
-    assert ledger.fill_hole(Slot(network, RELAYER, 1), b"hole", some_word()) == b"hole"
-    assert ledger.fill_hole(Slot(network, RELAYER, 1), b"second", some_word()) == b"hole"
+    hole = SignedBytes(b"hole", some_word())
+    assert ledger.fill_hole(Slot(network, RELAYER, 1), hole) == hole
+    assert ledger.fill_hole(Slot(network, RELAYER, 1), SignedBytes(b"second", some_word())) == hole
     found = ledger.slots(network, RELAYER, range(3))
-    assert [(s.slot.nonce, s.settlement, s.raw) for s in found] == [
+    assert [(s.slot.nonce, s.settlement, s.signed) for s in found] == [
         (0, reserved, None),
-        (1, None, b"hole"),
+        (1, None, hole),
         (2, None, None),
     ]
+
+
+def test_a59_of_two_versions_for_one_the_first_that_is_stored_wins(table: Table) -> None:
+    """Whoever comes second is told the winner's, and every hash is kept, ended or not."""
+    ledger = SettlementsLedger(table)
+    first = SignedBytes(b"first", some_word(), height=5)
+    signed = ledger.store_bytes(reserve(ledger), first, filler=False)
+    key = f"STL#{signed.id}"
+    second = SignedBytes(b"second", some_word(), (first.transaction,), 9)
+    loser = SignedBytes(b"loser", some_word(), (first.transaction,), 9)
+    assert ledger.replace_bytes(key, first, second) == second
+    assert ledger.replace_bytes(key, first, loser) == second
+    assert ledger.conclude(signed, Failed(Reason.AUTHORIZATION_CANCELLED), 1).signed == second
+    third = SignedBytes(b"third", some_word(), second.transactions[::-1], 20)
+    assert ledger.replace_bytes(key, second, third) == third
+    stored = ledger.get(signed.id)
+    assert stored is not None
+    assert stored.signed is not None
+    assert stored.signed.transactions == (third.transaction, second.transaction, first.transaction)
+    assert stored.state is SettlementState.FAILED
+
+
+def test_a59_there_is_no_version_of_what_was_never_signed(table: Table) -> None:
+    """A reservation without bytes, or nothing at all, is not signed by way of a replacement."""
+    ledger = SettlementsLedger(table)
+    reserved = reserve(ledger)
+    some = SignedBytes(b"some", some_word())
+    for key in (f"STL#{reserved.id}", "STL#nobody"):
+        with pytest.raises(LostRace):
+            ledger.replace_bytes(key, some, SignedBytes(b"newer", some_word(), (some.transaction,)))
+    assert ledger.get(reserved.id) == reserved
+    assert table.get("STL#nobody") is None

@@ -1,6 +1,7 @@
 """Raw transactions, byte for byte against eth-account."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 from eth_account import Account
@@ -89,3 +90,22 @@ def test_only_a_signature_of_65_bytes_with_v_of_27_or_28_is_encoded(signature: b
     """The y parity of the transaction is v - 27."""
     with pytest.raises(ValueError, match="65 bytes"):
         _plain().encode(signature)
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 300])
+def test_what_was_signed_is_read_back_from_its_bytes(size: int) -> None:
+    """A replacement is the stored transaction with other fees: everything else must be there."""
+    transaction = DynamicFeeTransaction(84532, 0, 10**6, 10**9, 160_000, Address(b"\x0a" * 20), 0, b"\x01" * size)
+    signature = LocalSigner(b"\x07" * 32).sign(transaction.signing_digest())
+    assert DynamicFeeTransaction.decode(transaction.encode(signature)) == transaction
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:-1], lambda raw: raw + b"\x00", lambda raw: b"\x01" + raw[1:], lambda _: b""]
+)
+def test_other_bytes_are_no_transaction_of_ours(damage: Callable[[bytes], bytes]) -> None:
+    """Cut off, with more behind, of another type, or nothing."""
+    transaction = DynamicFeeTransaction(84532, 1, 1, 1, 21_000, Address(b"\x0a" * 20), 0, b"")
+    raw = transaction.encode(LocalSigner(b"\x07" * 32).sign(transaction.signing_digest()))
+    with pytest.raises(ValueError, match=r"RLP|transaction"):
+        DynamicFeeTransaction.decode(damage(raw))

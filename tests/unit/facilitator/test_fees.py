@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollgate.facilitator.fees import Fees, choose_fees
+from tollgate.facilitator.fees import Fees, choose_fees, raise_fees
 
 GWEI = 10**9
 
@@ -23,3 +23,21 @@ def test_fees_leave_room_for_a_doubled_base_fee_and_never_pass_the_cap(
 ) -> None:
     """Twice the base fee and the tip, cut at the cap; nothing at all when the cap cannot mine."""
     assert choose_fees(base_fee, tip, cap) == fees
+
+
+@pytest.mark.parametrize(
+    ("old", "market", "cap", "raised"),
+    [
+        (Fees(80, 8), Fees(10, 1), 1000, Fees(90, 9)),
+        (Fees(81, 9), Fees(10, 1), 1000, Fees(92, 11)),
+        (Fees(80, 8), Fees(500, 40), 1000, Fees(500, 40)),
+        (Fees(80, 8), Fees(500, 40), 90, Fees(90, 40)),
+        (Fees(80, 8), Fees(500, 40), 89, None),
+        (Fees(80, 80), Fees(10, 1), 90, Fees(90, 90)),
+    ],
+)
+def test_a59_a_replacement_pays_an_eighth_more_on_both_or_is_not_made(
+    old: Fees, market: Fees, cap: int, raised: Fees | None
+) -> None:
+    """Rounded up, the market's where that is more, cut at the cap; below an eighth no pool would take it."""
+    assert raise_fees(old, market, cap) == raised

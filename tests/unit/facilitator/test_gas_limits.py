@@ -11,7 +11,7 @@ from tollgate.chain.signer import LocalSigner
 from tollgate.facilitator.fees import FILLER_GAS, TRANSFER_GAS, Fees
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.signing import Market, SlotSigner
-from tollgate.ledger.settlement_items import Settlement, Slot
+from tollgate.ledger.settlement_items import Settlement, SignedBytes, Slot
 from tollgate.payment.events import NullJournal
 from tollgate.payment.networks import network_info
 from tollgate.payment.record import Payment
@@ -19,7 +19,7 @@ from tollgate.payment.states import SettlementState, State
 from tollgate.wire.primitives import Bytes32
 
 SIGNER = LocalSigner(b"\x07" * 32)
-MARKET = Market(Head(1, 1, Bytes32(bytes(32)), 1), Fees(2, 1))
+MARKET = Market(Head(1, 1, Bytes32(bytes(32)), 1), Fees(2, 1), 2)
 _GAS_LIMIT = 4
 
 
@@ -28,9 +28,9 @@ class Ledger:
 
     raw = b""
 
-    def store_bytes(self, settlement: Settlement, raw: bytes, transaction: Bytes32, *, filler: bool) -> Settlement:
+    def store_bytes(self, settlement: Settlement, signed: SignedBytes, *, filler: bool) -> Settlement:
         """The first are stored."""
-        self.raw = raw
+        self.raw = signed.raw
         return settlement
 
 

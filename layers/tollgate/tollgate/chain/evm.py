@@ -29,6 +29,7 @@ __all__ = [
     "Head",
     "Preparation",
     "Receipt",
+    "RelayerState",
     "TransferProof",
     "Use",
 ]
@@ -61,6 +62,15 @@ class Preparation:
     tip: int
 
 
+@dataclass(frozen=True, slots=True)
+class RelayerState:
+    """What sending on needs to know now: the relayer's mined nonce, the head with its base fee, the tip."""
+
+    chain_nonce: int
+    head: Head
+    tip: int
+
+
 class EvmChain:
     """One network through its RPC endpoints."""
 
@@ -87,8 +97,20 @@ class EvmChain:
             check=check,
             chain_nonce=answers.account_nonce(count),
             base_fee=check.head.base_fee,
-            tip=DEFAULT_TIP if isinstance(tip, RpcError) else answers.quantity(tip, "the tip"),
+            tip=_tip(tip),
         )
+
+    def relayer_state(self, relayer: Address, timeout: float) -> RelayerState:
+        """The relayer's transaction count (``latest``: mined only), the head and today's fees, in one batch."""
+        count, block, tip = self._ask(
+            [
+                ("eth_getTransactionCount", [relayer.lower, "latest"]),
+                ("eth_getBlockByNumber", ["latest", False]),
+                ("eth_maxPriorityFeePerGas", []),
+            ],
+            timeout,
+        )
+        return RelayerState(answers.account_nonce(count), answers.head(block), _tip(tip))
 
     def _check(
         self, asset: Asset, a: Authorization, signature: bytes, more: list[Call], timeout: float
@@ -131,24 +153,30 @@ class EvmChain:
         looked for. Raises ``BroadcastRefused`` too; none of it says that the payment failed."""
         return self._broadcaster.send(raw, timeout)
 
-    def receipt(self, transaction: Bytes32, timeout: float) -> Receipt | None:
-        """The receipt, or ``None``: not mined as far as this node knows, which proves nothing (threat 58)."""
-        found = self._rpc.batch([("eth_getTransactionReceipt", [str(transaction)])], timeout)[0]
-        return answers.receipt(found, transaction)
+    def receipt(self, transactions: Sequence[Bytes32], timeout: float) -> Receipt | None:
+        """The receipt of whichever of ``transactions`` is mined: they have one nonce, so it is one at most.
+
+        ``None``: not mined as far as this node knows, which proves nothing (threat 58).
+        """
+        found = self._rpc.batch([("eth_getTransactionReceipt", [str(one)]) for one in transactions], timeout)
+        for answer, transaction in zip(found, transactions, strict=True):
+            if (receipt := answers.receipt(answer, transaction)) is not None:
+                return receipt
+        return None
 
     def wait_receipt(
         self,
-        transaction: Bytes32,
+        transactions: Sequence[Bytes32],
         deadline: float,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> Receipt | None:
-        """Poll until mined or ``deadline`` (on ``clock``). An endpoint that fails meanwhile is asked
-        again: at the end ``None``, unknown either way. Never raises ``ChainUnavailable``."""
+        """Poll until one of ``transactions`` is mined or ``deadline`` (on ``clock``). An endpoint that fails
+        meanwhile is asked again: at the end ``None``, unknown either way. Never raises ``ChainUnavailable``."""
         pause = min(self._info.block_seconds / 4, _POLL_SECONDS)
         while (left := deadline - clock()) > 0:
             try:
-                found = self.receipt(transaction, min(left, _CALL_SECONDS))
+                found = self.receipt(transactions, min(left, _CALL_SECONDS))
             except ChainUnavailable:
                 found = None
             if found is not None:
@@ -182,6 +210,10 @@ class EvmChain:
         if answers.quantity(chain_id, "eth_chainId") != self._info.network.chain_id:
             raise ChainUnavailable(f"the RPC endpoint serves another network than {self._info.network}")
         return results
+
+
+def _tip(answer: Any) -> int:
+    return DEFAULT_TIP if isinstance(answer, RpcError) else answers.quantity(answer, "the tip")
 
 
 def _reverted(result: Any) -> bool:

@@ -1,10 +1,11 @@
-"""EIP-1559 transactions (type 2): what is signed, what is sent, and its hash.
+"""EIP-1559 transactions (type 2): what is signed, what is sent, its hash, and reading it back.
 
 RLP by hand: https://ethereum.org/developers/docs/data-structures-and-encoding/rlp/ , EIP-2718, EIP-1559.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tollgate.wire.keccak import keccak256
 from tollgate.wire.primitives import Address, Bytes32
@@ -30,6 +31,30 @@ def _length(size: int, offset: int) -> bytes:
         return bytes([offset + size])
     digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([offset + 55 + len(digits)]) + digits
+
+
+def _read_rlp(data: bytes) -> tuple[bytes | list[Any], bytes]:
+    """The first item of ``data`` and what follows it. Raises ``ValueError``."""
+    if not data:
+        raise ValueError("the RLP ends too early")
+    first, rest = data[0], data[1:]
+    if first < 0x80:
+        return data[:1], rest
+    base = 0x80 if first < 0xC0 else 0xC0
+    size = first - base
+    if size > 55:
+        width = size - 55
+        size, rest = int.from_bytes(rest[:width], "big"), rest[width:]
+    if len(rest) < size:
+        raise ValueError("the RLP ends too early")
+    body, rest = rest[:size], rest[size:]
+    if base == 0x80:
+        return body, rest
+    items: list[Any] = []
+    while body:
+        item, body = _read_rlp(body)
+        items.append(item)
+    return items, rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +108,20 @@ class DynamicFeeTransaction:
         r = int.from_bytes(signature[:32], "big")
         s = int.from_bytes(signature[32:64], "big")
         return _TYPE + _rlp([*self._fields(), signature[64] - 27, r, s])
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "DynamicFeeTransaction":
+        """What ``encode`` made, without its signature. Raises ``ValueError`` for any other bytes."""
+        fields, rest = _read_rlp(raw[1:])
+        if raw[:1] != _TYPE or not isinstance(fields, list) or len(fields) != 12 or rest:
+            raise ValueError("not a signed EIP-1559 transaction")
+        chain_id, nonce, tip, max_fee, gas, to, value, data, access, *_ = fields
+        if access:
+            raise ValueError("a transaction with an access list is not one of ours")
+        chain_id, nonce, tip, max_fee, gas, value = (
+            int.from_bytes(number, "big") for number in (chain_id, nonce, tip, max_fee, gas, value)
+        )
+        return cls(chain_id, nonce, tip, max_fee, gas, Address(to), value, data)
 
 
 def transaction_hash(raw: bytes) -> Bytes32:

@@ -1,16 +1,19 @@
-"""Getting stored bytes mined: broadcast, keep the queue below moving, wait, and read the receipt."""
+"""Getting stored bytes mined: broadcast, keep the queue below moving, wait, raise the fee, and read the receipt."""
+
+from dataclasses import replace
 
 from tollgate.chain.evm import BroadcastRefused, Receipt
 from tollgate.errors import ChainUnavailable
 from tollgate.facilitator.ports import Clock, Lane, SettlementLedger, Sleep
 from tollgate.facilitator.queue import NonceQueue
+from tollgate.facilitator.replacing import Replacing
 from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.facilitator.verdicts import Verdicts, budget
-from tollgate.ledger.settlement_items import Settlement, Slot
+from tollgate.ledger.settlement_items import Settlement, SignedBytes, Slot, settlement_key
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.settlement import SettleOutcome, TransferProof
+from tollgate.payment.states import SettlementState
 from tollgate.schemes.exact import eip3009
-from tollgate.wire.primitives import Bytes32
 
 # After so many blocks without a receipt the queue is looked at again, and the bytes are sent again.
 _ROUND_BLOCKS = 2
@@ -23,13 +26,16 @@ class Delivery:
     def __init__(
         self,
         signing: SlotSigner,
+        replacing: Replacing,
         verdicts: Verdicts,
         ledger: SettlementLedger,
         journal: Journal,
         clock: Clock,
         sleep: Sleep,
     ) -> None:
-        self._queue = NonceQueue(signing, ledger, journal, clock, sleep)
+        self._queue = NonceQueue(signing, replacing, ledger, journal, clock, sleep)
+        self._replacing = replacing
+        self._ledger = ledger
         self._verdicts = verdicts
         self._journal = journal
         self._clock = clock
@@ -37,49 +43,62 @@ class Delivery:
 
     def deliver(self, lane: Lane, signed: Settlement, chain_nonce: int, market: Market, until: float) -> SettleOutcome:
         """Broadcast and wait for the proof until ``until`` (Unix seconds); then ``Pending`` with the hash."""
-        slot, _, transaction = _signed(signed)
+        slot, _ = _signed(signed)
         length = max(_ROUND_BLOCKS * lane.info.block_seconds, _SHORTEST_ROUND_SECONDS)
         while True:
             receipt = None
             if chain_nonce <= slot.nonce:
-                receipt = self.hand_over(lane, signed, chain_nonce, market, until)
+                signed, receipt = self.hand_over(lane, signed, chain_nonce, market, until)
             if receipt is None:
                 round_end = min(until, self._clock() + length)
-                receipt = lane.chain.wait_receipt(transaction, round_end, self._clock, self._sleep)
+                watched = _signed(signed)[1].transactions
+                receipt = lane.chain.wait_receipt(watched, round_end, self._clock, self._sleep)
             if receipt is not None:
                 return self._read(lane, signed, receipt, until)
             if self._clock() >= until:
                 return signed.outcome
             try:
-                chain_nonce = lane.chain.transaction_count(slot.relayer, budget(until, self._clock()))
+                state = lane.chain.relayer_state(slot.relayer, budget(until, self._clock()))
             except ChainUnavailable:
                 continue
+            chain_nonce, market = state.chain_nonce, market.now(state)
+            if chain_nonce > slot.nonce:
+                # Mined, but not as far as we watch: somebody else may have stored a further version.
+                signed = self._ledger.get(signed.id) or signed
+                if signed.state is not SettlementState.SIGNED:
+                    return signed.outcome
 
     def hand_over(
         self, lane: Lane, signed: Settlement, chain_nonce: int, market: Market, until: float
-    ) -> Receipt | None:
-        """Broadcast once, after every lower open nonce. A refusal is not an outcome (threat 60)."""
-        slot, raw, transaction = _signed(signed)
+    ) -> tuple[Settlement, Receipt | None]:
+        """Broadcast once, after every lower open nonce, with a higher fee if it will not mine as it is.
+
+        Returns what stands now. A refusal is not an outcome (threat 60).
+        """
+        slot, standing = _signed(signed)
         if chain_nonce < slot.nonce:
             self._queue.advance(lane.chain, slot, chain_nonce, market, until)
+        is_next = chain_nonce == slot.nonce
+        newest = self._replacing.newest(slot, settlement_key(signed.id), standing, market, is_next=is_next)
+        signed = replace(signed, signed=newest)
         try:
-            receipt = lane.chain.broadcast(raw, budget(until, self._clock()))
+            receipt = lane.chain.broadcast(newest.raw, budget(until, self._clock()))
         except (BroadcastRefused, ChainUnavailable) as problem:
             self._journal.record(
                 Event.SETTLEMENT_PENDING,
                 payment=signed.id.digest,
-                transaction=str(transaction),
+                transaction=str(newest.transaction),
                 why=str(problem),
             )
-            return None
+            return signed, None
         self._journal.record(
             Event.SETTLEMENT_BROADCAST,
             payment=signed.id.digest,
             relayer=str(slot.relayer),
             nonce=slot.nonce,
-            transaction=str(transaction),
+            transaction=str(newest.transaction),
         )
-        return receipt
+        return signed, receipt
 
     def _read(self, lane: Lane, signed: Settlement, receipt: Receipt, until: float) -> SettleOutcome:
         """The proof is the log pair; without it we look for another use (threats 55, 56)."""
@@ -98,7 +117,7 @@ class Delivery:
         return self._verdicts.judge(lane, request, signed, until, expect_use=False)
 
 
-def _signed(settlement: Settlement) -> tuple[Slot, bytes, Bytes32]:
-    if settlement.slot is None or settlement.raw is None or settlement.transaction is None:
+def _signed(settlement: Settlement) -> tuple[Slot, SignedBytes]:
+    if settlement.slot is None or settlement.signed is None:
         raise ValueError("only signed settlements are delivered")
-    return settlement.slot, settlement.raw, settlement.transaction
+    return settlement.slot, settlement.signed

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 TRANSFER_GAS = 160_000
 # A plain transfer of nothing to oneself.
 FILLER_GAS = 21_000
-# What is offered at least, whatever the node suggests: stored bytes are never replaced, so a tip of 0,
-# which geth's pool refuses, would block the relayer's queue for ever.
+# What is offered at least, whatever the node suggests: geth's pool refuses a tip of 0.
 LEAST_TIP = 1_000_000
 
 
@@ -31,3 +30,13 @@ def choose_fees(base_fee: int, tip: int, cap: int) -> Fees | None:
         return None
     tip = min(tip, cap - base_fee)
     return Fees(max_fee=min(cap, 2 * base_fee + tip), tip=tip)
+
+
+def raise_fees(old: Fees, market: Fees, cap: int) -> Fees | None:
+    """Fees with which a pool lets a transaction take the place of one with ``old``: an eighth more on both (geth
+    wants a tenth), or the ``market``'s where that is more, never above ``cap``. ``None`` when the cap forbids it.
+    """
+    least = Fees(max_fee=-(-old.max_fee * 9 // 8), tip=-(-old.tip * 9 // 8))
+    max_fee = min(cap, max(least.max_fee, market.max_fee))
+    tip = min(max_fee, max(least.tip, market.tip))
+    return Fees(max_fee, tip) if max_fee >= least.max_fee and tip >= least.tip else None

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tollgate.chain.evm import Preparation, Receipt, Use
-from tollgate.ledger.settlement_items import DailyCap, OpenSlot, Settlement, Slot
+from tollgate.chain.evm import Preparation, Receipt, RelayerState, Use
+from tollgate.ledger.settlement_items import DailyCap, OpenSlot, Settlement, SignedBytes, Slot
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
@@ -31,14 +31,19 @@ class SettleChain(Protocol):
     def transaction_count(self, address: Address, timeout: float) -> int:
         """The relayer's mined nonce."""
 
+    def relayer_state(self, relayer: Address, timeout: float) -> RelayerState:
+        """The relayer's mined nonce, the head and fees, in one batch."""
+
     def balances(self, addresses: Sequence[Address], timeout: float) -> list[int]:
         """Native balances in wei."""
 
     def broadcast(self, raw: bytes, timeout: float) -> Receipt | None:
         """Hand over signed bytes. Raises ``BroadcastRefused`` as well."""
 
-    def wait_receipt(self, transaction: Bytes32, deadline: float, clock: Clock, sleep: Sleep) -> Receipt | None:
-        """Poll for a receipt until ``deadline`` on ``clock``."""
+    def wait_receipt(
+        self, transactions: Sequence[Bytes32], deadline: float, clock: Clock, sleep: Sleep
+    ) -> Receipt | None:
+        """Poll for the receipt of any of ``transactions`` until ``deadline`` on ``clock``."""
 
     def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
         """The hash of the block at that height, ``None`` above the node's head."""
@@ -76,8 +81,11 @@ class SettlementLedger(Protocol):
     ) -> Settlement:
         """Reserve a relayer's next nonce. Raises ``KnownSettlement``, ``NonceTaken``, ``FarAhead``, ``CapReached``."""
 
-    def store_bytes(self, settlement: Settlement, raw: bytes, transaction: Bytes32, *, filler: bool) -> Settlement:
+    def store_bytes(self, settlement: Settlement, signed: SignedBytes, *, filler: bool) -> Settlement:
         """RESERVED → SIGNED; the first stored bytes win."""
+
+    def replace_bytes(self, key: str, standing: SignedBytes, newer: SignedBytes) -> SignedBytes:
+        """A further version in the place of ``standing``; the first that is stored wins. Raises ``LostRace``."""
 
     def conclude(self, settlement: Settlement, outcome: Confirmed | Failed, now: int) -> Settlement:
         """SIGNED → CONFIRMED or FAILED."""
@@ -91,7 +99,7 @@ class SettlementLedger(Protocol):
     def slots(self, network: Network, relayer: Address, nonces: range) -> list[OpenSlot]:
         """What stands at each of at most 100 nonces, in order."""
 
-    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32, *, orphan_of: str | None = None) -> bytes:
+    def fill_hole(self, slot: Slot, signed: SignedBytes, *, orphan_of: str | None = None) -> SignedBytes:
         """Store bytes for a nonce that nobody reserved; the first stored bytes win."""
 
 

@@ -6,8 +6,9 @@ A crash between reserving and broadcasting would otherwise block every later pay
 from tollgate.chain.evm import BroadcastRefused
 from tollgate.errors import ChainUnavailable
 from tollgate.facilitator.ports import Clock, SettleChain, SettlementLedger, Sleep
+from tollgate.facilitator.replacing import Replacing
 from tollgate.facilitator.signing import Market, SlotSigner
-from tollgate.ledger.settlement_items import OpenSlot, Slot
+from tollgate.ledger.settlement_items import OpenSlot, SignedBytes, Slot, settlement_key
 from tollgate.payment.events import Event, Journal
 
 # How long a nonce reserved by somebody alive is waited for before ours goes out ahead of it.
@@ -23,16 +24,24 @@ class NonceQueue:
     """Looks after the open nonces below a given one."""
 
     def __init__(
-        self, signing: SlotSigner, ledger: SettlementLedger, journal: Journal, clock: Clock, sleep: Sleep
+        self,
+        signing: SlotSigner,
+        replacing: Replacing,
+        ledger: SettlementLedger,
+        journal: Journal,
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
         self._signing = signing
+        self._replacing = replacing
         self._ledger = ledger
         self._journal = journal
         self._clock = clock
         self._sleep = sleep
 
     def advance(self, chain: SettleChain, slot: Slot, chain_nonce: int, market: Market, until: float) -> None:
-        """Send again what is signed from ``chain_nonce`` up to ``slot``, sign what a dead owner left.
+        """Send again what is signed from ``chain_nonce`` up to ``slot``, dearer where it will not mine as it is
+        (else it would hold up the whole queue), and sign what a dead owner left.
 
         Nonces of the living are waited for until ``LIVE_WAIT_SECONDS`` have gone or ``until``.
         """
@@ -47,27 +56,29 @@ class NonceQueue:
                 if self._clock() >= until:
                     # Signing takes its time too; the next payment goes on from here.
                     return
-                raw = self._bytes(lower, market)
-                if raw is None:
+                signed = self._bytes(lower, market, is_next=lower.slot.nonce == chain_nonce)
+                if signed is None:
                     waiting = True
                     continue
-                self._send(chain, lower, raw, until)
+                self._send(chain, lower, signed.raw, until)
                 sent.add(lower.slot.nonce)
             if not waiting or self._clock() + _LIVE_POLL_SECONDS >= give_up:
                 return
             self._sleep(_LIVE_POLL_SECONDS)
 
-    def _bytes(self, lower: OpenSlot, market: Market) -> bytes | None:
+    def _bytes(self, lower: OpenSlot, market: Market, *, is_next: bool) -> SignedBytes | None:
         settlement = lower.settlement
+        standing = settlement.signed if settlement else lower.signed
+        if standing is not None:
+            key = settlement_key(settlement.id) if settlement else lower.slot.key
+            return self._replacing.newest(lower.slot, key, standing, market, is_next=is_next)
         if settlement is None:
-            return lower.raw or self._signing.fill_hole(lower, market)
-        if settlement.raw is not None:
-            return settlement.raw
+            return self._signing.fill_hole(lower, market)
         if settlement.alive(self._clock()):
             return None
         expired = market.head.timestamp >= settlement.request.authorization.valid_before
         signed = self._signing.sign(settlement, market, filler=expired)
-        return signed.raw if signed else None
+        return signed.signed if signed else None
 
     def _send(self, chain: SettleChain, lower: OpenSlot, raw: bytes, until: float) -> None:
         left = until - self._clock()

@@ -4,8 +4,8 @@
 
 Every line can be the last one that an invocation reaches. The next call for the same payment goes on
 from what the ledger holds: a reservation whose lease ran out is signed, stored bytes are sent again
-(always the same), an outcome is returned as stored while its block stands. What nobody can tell yet
-is ``Pending``.
+(or, stored first, the same with a higher fee), an outcome is returned as stored while its block stands.
+What nobody can tell yet is ``Pending``.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from tollgate.facilitator.call import Call, Guest, refuse_unsettleable
 from tollgate.facilitator.delivery import Delivery
 from tollgate.facilitator.ports import Clock, Lane, Lanes, SettlementLedger, Sleep
 from tollgate.facilitator.relayers import Relayers
+from tollgate.facilitator.replacing import Replacing
 from tollgate.facilitator.reserving import Reserving
 from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.facilitator.verdicts import Verdicts, budget, same_business
@@ -58,7 +59,8 @@ class SettleService:
         )
         self._signing = SlotSigner(relayers, ledger, journal)
         self._verdicts = Verdicts(relayers, ledger, journal, clock, sleep)
-        self._delivery = Delivery(self._signing, self._verdicts, ledger, journal, clock, sleep)
+        replacing = Replacing(relayers, ledger, journal)
+        self._delivery = Delivery(self._signing, replacing, self._verdicts, ledger, journal, clock, sleep)
 
     def settle(self, request: SettleRequest, deadline: float, guest: Guest | None = None) -> SettleOutcome:
         """Settle, or say how it stands. ``deadline`` is Unix seconds; idempotent. ``guest``: the seller is elsewhere.

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from tollgate.chain.evm import Head, Preparation
+from tollgate.chain.evm import Head, Preparation, RelayerState
 from tollgate.chain.transactions import DynamicFeeTransaction, transaction_hash
 from tollgate.errors import LostRace
 from tollgate.facilitator.fees import FILLER_GAS, LEAST_TIP, TRANSFER_GAS, Fees, choose_fees
 from tollgate.facilitator.ports import SettlementLedger, Signer
 from tollgate.facilitator.relayers import Relayers
-from tollgate.ledger.settlement_items import OpenSlot, Settlement, Slot
+from tollgate.ledger.settlement_items import OpenSlot, Settlement, SignedBytes, Slot
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.networks import network_info
 from tollgate.schemes.exact import eip3009
@@ -16,17 +16,26 @@ from tollgate.schemes.exact import eip3009
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The chain's head and what a transaction should pay now; ``fees`` is ``None`` above the cap."""
+    """The chain's head, what a transaction should pay now (``None`` above the cap), and the cap in wei per gas."""
 
     head: Head
     fees: Fees | None
+    fee_cap: int
 
     @classmethod
     def of(cls, preparation: Preparation, fee_cap: int) -> "Market":
-        """Read off a preparation. ``fee_cap`` is wei per gas."""
-        fees = choose_fees(preparation.base_fee, max(preparation.tip, LEAST_TIP), fee_cap)
+        """Read off a preparation."""
+        return cls._at(preparation.check.head, preparation.base_fee, preparation.tip, fee_cap)
+
+    def now(self, state: RelayerState) -> "Market":
+        """The market of a later look."""
+        return self._at(state.head, state.head.base_fee, state.tip, self.fee_cap)
+
+    @classmethod
+    def _at(cls, head: Head, base_fee: int, tip: int, fee_cap: int) -> "Market":
+        fees = choose_fees(base_fee, max(tip, LEAST_TIP), fee_cap)
         # The cap left no tip at all: geth's pool never takes such bytes, and their nonce could never mine.
-        return cls(preparation.check.head, fees if fees and fees.tip else None)
+        return cls(head, fees if fees and fees.tip else None, fee_cap)
 
 
 class SlotSigner:
@@ -60,8 +69,8 @@ class SlotSigner:
                 value=0,
                 data=eip3009.transfer_calldata(a, settlement.request.signature),
             )
-        raw = self._signed(transaction, signer)
-        signed = self._ledger.store_bytes(settlement, raw, transaction_hash(raw), filler=filler)
+        ready = signed_bytes(transaction, signer, market.head)
+        signed = self._ledger.store_bytes(settlement, ready, filler=filler)
         self._journal.record(
             Event.SETTLEMENT_SIGNED,
             payment=signed.id.digest,
@@ -72,7 +81,7 @@ class SlotSigner:
         )
         return signed
 
-    def fill_hole(self, hole: OpenSlot, market: Market) -> bytes | None:
+    def fill_hole(self, hole: OpenSlot, market: Market) -> SignedBytes | None:
         """Bytes for a nonce below the queue's end that no settlement has: the counter was moved by hand, an
         RPC endpoint once claimed too high a nonce, or a backup held half of a reservation. ``None`` when it
         cannot be signed now."""
@@ -80,9 +89,9 @@ class SlotSigner:
         signer = self._relayers.find(slot.relayer)
         if signer is None or market.fees is None:
             return None
-        raw = self._signed(self._filler(slot, market.fees), signer)
+        ready = signed_bytes(self._filler(slot, market.fees), signer, market.head)
         try:
-            return self._ledger.fill_hole(slot, raw, transaction_hash(raw), orphan_of=hole.orphan_of)
+            return self._ledger.fill_hole(slot, ready, orphan_of=hole.orphan_of)
         except LostRace:
             return None
 
@@ -98,5 +107,8 @@ class SlotSigner:
             data=b"",
         )
 
-    def _signed(self, transaction: DynamicFeeTransaction, signer: Signer) -> bytes:
-        return transaction.encode(signer.sign(transaction.signing_digest()))
+
+def signed_bytes(transaction: DynamicFeeTransaction, signer: Signer, head: Head) -> SignedBytes:
+    """One signature; what comes of it may only be broadcast once it is stored."""
+    raw = transaction.encode(signer.sign(transaction.signing_digest()))
+    return SignedBytes(raw, transaction_hash(raw), height=head.number)

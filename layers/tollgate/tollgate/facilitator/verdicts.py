@@ -54,7 +54,8 @@ class Verdicts:
 
     def confirm(self, request: SettleRequest, known: Settlement | None, proof: TransferProof) -> SettleOutcome:
         """Paid: store it and answer what then stands."""
-        own_bytes = known is not None and proof.transaction == known.transaction
+        own = known.signed if known else None
+        own_bytes = own is not None and proof.transaction in own.transactions
         ours = own_bytes or self._relayers.find(proof.sender) is not None
         return self._store(request, known, Confirmed(proof, ours))
 

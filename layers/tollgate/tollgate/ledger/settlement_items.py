@@ -36,6 +36,25 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedBytes:
+    """What was signed for a nonce: the newest version, and the hashes of those that it replaced, oldest first.
+
+    Any of them may mine, and only one can. ``height`` is the chain's head when the newest was signed, in blocks;
+    0 where it was not written down.
+    """
+
+    raw: bytes = field(repr=False)
+    transaction: Bytes32
+    replaced: tuple[Bytes32, ...] = ()
+    height: int = 0
+
+    @property
+    def transactions(self) -> tuple[Bytes32, ...]:
+        """The hashes of all versions, the newest first."""
+        return (self.transaction, *reversed(self.replaced))
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """One settlement, read consistently. ``lease_until`` is Unix seconds.
 
@@ -48,8 +67,7 @@ class Settlement:
     slot: Slot | None = None
     owner: str = ""
     lease_until: int = 0
-    raw: bytes | None = field(default=None, repr=False)
-    transaction: Bytes32 | None = None
+    signed: SignedBytes | None = None
     filler: bool = False
     proof: TransferProof | None = None
     ours: bool = False
@@ -59,6 +77,16 @@ class Settlement:
     def id(self) -> PaymentId:
         """The payment's identity."""
         return self.request.payment_id
+
+    @property
+    def raw(self) -> bytes | None:
+        """The newest signed bytes."""
+        return self.signed.raw if self.signed else None
+
+    @property
+    def transaction(self) -> Bytes32 | None:
+        """The hash of the newest signed bytes."""
+        return self.signed.transaction if self.signed else None
 
     def alive(self, now: float) -> bool:
         """Whether whoever reserved the nonce may still be about to sign."""
@@ -83,7 +111,7 @@ class OpenSlot:
 
     slot: Slot
     settlement: Settlement | None = None
-    raw: bytes | None = field(default=None, repr=False)
+    signed: SignedBytes | None = None
     orphan_of: str | None = None
 
 
@@ -168,13 +196,26 @@ def read_settlement(item: Item) -> Settlement:
         slot=Slot(request.network, Address.parse(item["relayer"]), item["relayer_nonce"]) if has_slot else None,
         owner=item["owner"],
         lease_until=item["lease_until"],
-        raw=item.get("raw"),
-        transaction=Bytes32.parse(item["tx_hash"]) if "tx_hash" in item else None,
+        signed=read_signed(item),
         filler=item.get("filler", False),
         proof=TransferProof.from_json(json.loads(item["proof"])) if "proof" in item else None,
         ours=item.get("ours", False),
         reason=Reason(item["reason"]) if "reason" in item else None,
     )
+
+
+def signed_fields(signed: SignedBytes) -> dict[str, Value]:
+    """The attributes that hold signed bytes. They may be broadcast by whoever reads them: never log them."""
+    replaced = {"replaced": " ".join(map(str, signed.replaced))} if signed.replaced else {}
+    return {"raw": signed.raw, "tx_hash": str(signed.transaction), "height": signed.height, **replaced}
+
+
+def read_signed(item: Item) -> SignedBytes | None:
+    """Read them back; what the first version wrote has one version and no height."""
+    if "raw" not in item:
+        return None
+    replaced = tuple(Bytes32.parse(one) for one in item.get("replaced", "").split())
+    return SignedBytes(item["raw"], Bytes32.parse(item["tx_hash"]), replaced, item.get("height", 0))
 
 
 def verdict_fields(settlement: Settlement) -> dict[str, Value | None]:

@@ -2,13 +2,14 @@
 
     STL#<payment id>                  the settlement: seller, terms, nonce, signed bytes, outcome
     RLY#<network>#<relayer>           {next}: the nonce that the relayer reserves next
-    NNC#<network>#<relayer>#<nonce>   {payment}: whose nonce this is; or {raw, tx_hash}: a filled hole
+    NNC#<network>#<relayer>#<nonce>   {payment}: whose nonce this is; or {raw, tx_hash, ...}: a filled hole
     CAP#<seller>#<day>                {count}: settlements that a seller elsewhere has begun on that day
 
 Timeline of one settlement, each line one request, each condition derived from the arrows:
 
     reserve       put STL (absent) as RESERVED + RLY next: n -> n+1 (still n) + put NNC (absent) [+ CAP count: c -> c+1]
     store_bytes   RESERVED -> SIGNED, if no bytes are there yet: the first stored bytes win
+    replace_bytes a further version with a higher fee, if the newest is still the one that it replaces
     conclude      SIGNED -> CONFIRMED | FAILED
     reopen        CONFIRMED -> SIGNED, when the block of the proof is gone
 
@@ -30,18 +31,21 @@ from tollgate.ledger.settlement_items import (
     DailyCap,
     OpenSlot,
     Settlement,
+    SignedBytes,
     Slot,
     ended_as,
     read_settlement,
+    read_signed,
     relayer_key,
     settlement_item,
     settlement_key,
+    signed_fields,
     verdict_fields,
 )
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
 from tollgate.payment.states import SETTLEMENT_TRANSITIONS, SettlementState
-from tollgate.wire.primitives import Address, Bytes32, Network
+from tollgate.wire.primitives import Address, Network
 
 # A settlement that ended is kept for over a year; TTL only ever removes ended ones.
 RETENTION_SECONDS = 400 * 86_400
@@ -159,28 +163,44 @@ class SettlementsLedger:
     def _remember(self, counter: str, item: Item | None) -> None:
         self._next[counter] = item["next"] if item else None
 
-    def store_bytes(self, settlement: Settlement, raw: bytes, transaction: Bytes32, *, filler: bool) -> Settlement:
+    def store_bytes(self, settlement: Settlement, signed: SignedBytes, *, filler: bool) -> Settlement:
         """RESERVED → SIGNED. Returns the settlement as it stands: another's bytes, if those came first."""
         slot = _slot(settlement)
-        values: dict[str, Value] = {
-            ":raw": raw,
-            ":hash": str(transaction),
-            ":filler": filler,
-            ":relayer": slot.relayer.lower,
-            ":nonce": slot.nonce,
-        }
+        sets, names, values = _sets(signed_fields(signed))
+        values |= {":filler": filler, ":relayer": slot.relayer.lower, ":nonce": slot.nonce}
         update = Update(
             settlement_key(settlement.id),
-            "SET #state = :target, #raw = :raw, tx_hash = :hash, filler = :filler",
+            f"SET #state = :target, filler = :filler, {sets}",
             _arrow(SettlementState.RESERVED, SettlementState.SIGNED, values)
             + " AND attribute_not_exists(#raw) AND relayer = :relayer AND relayer_nonce = :nonce",
             values,
-            {"#state": "state", "#raw": "raw"},
+            {"#state": "state", **names},
         )
         try:
             return read_settlement(self._table.write(update))
         except ConditionFailed as lost:
             return _standing(lost)
+
+    def replace_bytes(self, key: str, standing: SignedBytes, newer: SignedBytes) -> SignedBytes:
+        """Store a further version beside ``standing``, for the settlement or filled hole at ``key``, ended or not.
+
+        Returns the bytes that stand: another's version, if that came first. Raises ``LostRace`` if none do.
+        """
+        sets, names, values = _sets(signed_fields(newer))
+        update = Update(
+            key,
+            f"SET {sets}",
+            "#tx_hash = :standing",
+            {**values, ":standing": str(standing.transaction)},
+            names,
+        )
+        try:
+            found = read_signed(self._table.write(update))
+        except ConditionFailed as lost:
+            found = read_signed(lost.item or {})
+        if found is None:
+            raise LostRace("there are no bytes to replace")
+        return found
 
     def conclude(self, settlement: Settlement, outcome: Confirmed | Failed, now: int) -> Settlement:
         """SIGNED → CONFIRMED or FAILED. Returns the settlement as it stands: the first verdict wins."""
@@ -243,25 +263,25 @@ class SettlementsLedger:
             settlement = read_settlement(item) if item else None
             if settlement is not None and settlement.slot != slot:
                 settlement = None
-            out.append(OpenSlot(slot, settlement, row.get("raw"), None if settlement else payment))
+            out.append(OpenSlot(slot, settlement, read_signed(row), None if settlement else payment))
         return out
 
-    def fill_hole(self, slot: Slot, raw: bytes, transaction: Bytes32, *, orphan_of: str | None = None) -> bytes:
+    def fill_hole(self, slot: Slot, signed: SignedBytes, *, orphan_of: str | None = None) -> SignedBytes:
         """Store the bytes that use up a nonce which nobody reserved, or which was reserved for a settlement
         (``orphan_of``) that is not there: backups do not keep an item's neighbours in step. Returns the bytes
         that stand there: the first stored win here too. Raises ``LostRace`` if a settlement has it after all."""
-        item: Item = {"pk": slot.key, "raw": raw, "tx_hash": str(transaction)}
+        item: Item = {"pk": slot.key, **signed_fields(signed)}
         try:
             if orphan_of is None:
                 self._table.write(Put(item))
             else:
                 self._table.write(Put(item, "payment = :orphan", {":orphan": orphan_of}))
         except ConditionFailed as lost:
-            standing = (lost.item or {}).get("raw")
-            if not isinstance(standing, bytes):
+            standing = read_signed(lost.item or {})
+            if standing is None:
                 raise LostRace("the nonce belongs to a settlement") from lost
             return standing
-        return raw
+        return signed
 
 
 def _arrow(source: SettlementState, target: SettlementState, values: dict[str, Value]) -> str:
@@ -271,6 +291,12 @@ def _arrow(source: SettlementState, target: SettlementState, values: dict[str, V
     values[":source"] = source.value
     values[":target"] = target.value
     return "#state = :source"
+
+
+def _sets(fields: dict[str, Value]) -> tuple[str, dict[str, str], dict[str, Value]]:
+    """The part of an update's expression that sets ``fields``, with its names and values."""
+    sets = ", ".join(f"#{name} = :{name}" for name in fields)
+    return sets, {f"#{name}": name for name in fields}, {f":{name}": value for name, value in fields.items()}
 
 
 def _slot(settlement: Settlement) -> Slot:

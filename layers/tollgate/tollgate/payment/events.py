@@ -36,6 +36,7 @@ class Event(StrEnum):
     ANSWER_LOST = "answer.lost"
     SETTLEMENT_RESERVED = "settlement.reserved"
     SETTLEMENT_SIGNED = "settlement.signed"
+    SETTLEMENT_REPLACED = "settlement.replaced"
     SETTLEMENT_BROADCAST = "settlement.broadcast"
     SETTLEMENT_CONFIRMED = "settlement.confirmed"
     SETTLEMENT_FAILED = "settlement.failed"

@@ -1,0 +1,60 @@
+"""Settlement under load and trouble: replacements, pools, caps, depth, and endpoints that lie."""
+
+from tests.faults.sabotage import Sabotage
+
+_SETTLE = "tests/contract/facilitator/"
+_REPLACING = _SETTLE + "test_replacing.py::"
+
+SABOTAGES = (
+    Sabotage(
+        "a replacement is broadcast without being stored",
+        "facilitator/replacing.py",
+        "            newest = self._ledger.replace_bytes(\n"
+        "                key, standing, replace(ready, replaced=(*standing.replaced, standing.transaction))\n"
+        "            )",
+        "            newest = replace(ready, replaced=(*standing.replaced, standing.transaction))",
+        _REPLACING + "test_a59_a_crash_while_replacing_broadcasts_nothing_that_is_not_stored",
+    ),
+    Sabotage(
+        "of two versions the last that is stored wins",
+        "ledger/settlements.py",
+        '"#tx_hash = :standing",',
+        '"attribute_exists(#tx_hash) OR #tx_hash = :standing",',
+        _SETTLE + "test_settlements_ledger.py::test_a59_of_two_versions_for_one_the_first_that_is_stored_wins",
+    ),
+    Sabotage(
+        "only the newest hash is watched",
+        "facilitator/delivery.py",
+        "watched = _signed(signed)[1].transactions",
+        "watched = _signed(signed)[1].transactions[:1]",
+        _REPLACING + "test_a59_whoever_waits_watches_the_hashes_of_all_versions",
+    ),
+    Sabotage(
+        "nothing is replaced",
+        "facilitator/replacing.py",
+        "if not (behind or slow):",
+        "if True:",
+        _REPLACING + "test_a59_bytes_below_the_base_fee_are_replaced_and_the_new_ones_land",
+    ),
+    Sabotage(
+        "a stuck nonce below is sent again as it is",
+        "facilitator/queue.py",
+        "return self._replacing.newest(lower.slot, key, standing, market, is_next=is_next)",
+        "return standing",
+        _REPLACING + "test_a59_a_stuck_nonce_below_does_not_block_the_queue",
+    ),
+    Sabotage(
+        "a replacement may pass the fee cap",
+        "facilitator/fees.py",
+        "max_fee = min(cap, max(least.max_fee, market.max_fee))",
+        "max_fee = max(least.max_fee, market.max_fee)",
+        "tests/unit/facilitator/test_fees.py::test_a59_a_replacement_pays_an_eighth_more_on_both_or_is_not_made",
+    ),
+    Sabotage(
+        "there is no end to the versions",
+        "facilitator/replacing.py",
+        "len(standing.transactions) >= MOST_VERSIONS",
+        "False",
+        _REPLACING + "test_a59_no_version_is_above_the_fee_cap_and_there_is_an_end_to_them",
+    ),
+)
