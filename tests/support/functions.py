@@ -111,8 +111,12 @@ class Functions:
 
     def relayer(self) -> str:
         """The address of the stack's KMS key."""
+        return self.address_of(self.resource("RelayerKey"))
+
+    def address_of(self, key: str) -> str:
+        """The address of a KMS key."""
         # The last 64 bytes of the DER are the point's coordinates.
-        return str(to_checksum_address(keccak(self.made.public_key(self.resource("RelayerKey"))[-64:])[-20:]))
+        return str(to_checksum_address(keccak(self.made.public_key(key)[-64:])[-20:]))
 
     def advance(self, seconds: int) -> None:
         """Pass time, for the functions and the chain, which catches up; ``clock.skew`` moves the functions' alone."""

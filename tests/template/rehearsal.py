@@ -50,7 +50,8 @@ def rehearse(aws_endpoint: str, chain: Chain) -> Rehearsed:
     done = Rehearsed()
     chain.mine_at_once()
     with _servers(chain) as (gate, upstream):
-        with Functions(aws_endpoint, chain, rpc_url=gate.url, patient=False, **_another_key(aws_endpoint)) as functions:
+        more = {"Refunds": "auto", "ExtraRelayerKeyArns": _key(aws_endpoint), "TreasuryKeyArn": _key(aws_endpoint)}
+        with Functions(aws_endpoint, chain, rpc_url=gate.url, patient=False, **more) as functions:
             _Day(functions, gate, upstream).all()
             done.keep(functions)
         with silent_facilitator(chain) as there:
@@ -73,6 +74,8 @@ class _Day:
         self.gate = gate
         self.upstream = upstream
         self._payments = 0
+        key = functions.loaded["settle"].environment["TOLLGATE_TREASURY_KEY"]
+        self.treasury = functions.address_of(key)
 
     def all(self) -> None:
         self._open()
@@ -83,6 +86,7 @@ class _Day:
         self._unresolved()
         self._lost_with_a_table()
         self._given_up_and_paid()
+        self._refund()
         self._block_gone()
         self._seller_elsewhere()
         self._bugs()
@@ -171,6 +175,20 @@ class _Day:
         self.functions.advance(400)
         self._later(0)
 
+    def _refund(self) -> None:
+        """Settle is asked for one that it does not make, for one that the treasury cannot pay yet, and pays it."""
+        functions = self.functions
+        unknown = {"op": "refund", "payment": str(self._id(self._payment()))}
+        assert functions.invoke("settle", unknown)["outcome"] == "refused"
+        payment = self._payment()
+        assert self._pay(payment) == 200
+        asked = {"payment": str(self._id(payment))}
+        self.chain.mine(self.chain.info.confirmations)
+        assert functions.invoke("settle", {"op": "refund_ready", **asked})["why"] == "treasury_short"
+        self.chain.mint(self.treasury, 10**6)
+        assert functions.invoke("settle", {"op": "refund_ready", **asked})["outcome"] == "ready"
+        assert functions.invoke("settle", {"op": "refund", **asked})["transaction"]
+
     def _block_gone(self) -> None:
         """A stranger brings the payment on chain while the upstream runs, and then that block is gone."""
         payment = self._payment()
@@ -256,9 +274,9 @@ def _with_another_facilitator(functions: Functions, upstream: CountingUpstream) 
     functions.invoke("reconcile", {}, seconds=_PASS)
 
 
-def _another_key(aws_endpoint: str) -> dict[str, str]:
+def _key(aws_endpoint: str) -> str:
     made = client("kms", aws_endpoint).create_key(KeySpec="ECC_SECG_P256K1", KeyUsage="SIGN_VERIFY")
-    return {"ExtraRelayerKeyArns": made["KeyMetadata"]["Arn"]}
+    return str(made["KeyMetadata"]["Arn"])
 
 
 @contextmanager

@@ -67,6 +67,9 @@ VARIABLES: dict[str, dict[str, Any]] = {
             ]
         },
         "TOLLGATE_MAX_FEE_GWEI": {"Ref": "MaxFeeGwei"},
+        "TOLLGATE_REFUNDS": {"Ref": "Refunds"},
+        "TOLLGATE_REFUND_PAY_TO": {"Ref": "PayTo"},
+        "TOLLGATE_TREASURY_KEY": {"Fn::If": ["HasTreasuryKey", {"Ref": "TreasuryKeyArn"}, RELAYER]},
     },
     "ReconcileFunction": {**SHARED, **LEDGER, "POWERTOOLS_SERVICE_NAME": "reconcile"},
 }

@@ -16,6 +16,7 @@ SETTLE = {"Fn::GetAtt": ["SettleFunction", "Arn"]}
 RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
 MORE_RELAYERS = {"Fn::Split": [",", {"Ref": "ExtraRelayerKeyArns"}]}
+TREASURY = {"Ref": "TreasuryKeyArn"}
 DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 _SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
 # Secrets Manager ends each ARN with six characters that nobody can choose or foresee.
@@ -64,6 +65,8 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         ("kms:Sign", RELAYER),
         ("kms:GetPublicKey", MORE_RELAYERS),
         ("kms:Sign", MORE_RELAYERS),
+        ("kms:GetPublicKey", TREASURY),
+        ("kms:Sign", TREASURY),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
         *_logs("SettleLogs"),
         *TRACES,

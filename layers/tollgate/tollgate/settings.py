@@ -7,9 +7,10 @@ from decimal import Decimal, InvalidOperation
 
 from tollgate.errors import ConfigurationError
 from tollgate.payment.networks import NetworkInfo, network_info
-from tollgate.wire.primitives import Network
+from tollgate.wire.primitives import Address, Network
 
 STAGES = ("local", "test", "prod")
+REFUND_MODES = ("auto", "manual")
 
 _REST_OF_URL = r"(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*"
 _HTTPS_URL = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*" + _REST_OF_URL)
@@ -133,11 +134,20 @@ class _Reader:
         self._problems += [f"{name}: {why}" for info in found if (why := info.refusal()) is not None]
         return tuple(found)
 
-    def stage(self, name: str) -> str:
+    def choice(self, name: str, among: tuple[str, ...]) -> str:
         value = self.text(name)
-        if value and value not in STAGES:
-            self._problems.append(f"{name} must be one of {', '.join(STAGES)}")
+        if value and value not in among:
+            self._problems.append(f"{name} must be one of {', '.join(among)}")
         return value
+
+    def addresses(self, name: str) -> tuple[Address, ...]:
+        found: list[Address] = []
+        for part in self.text(name).split(","):
+            try:
+                found.append(Address.parse(part.strip()))
+            except ValueError as error:
+                self._problems.append(f"{name}: {error}")
+        return tuple(found)
 
     def problem(self, sentence: str) -> None:
         self._problems.append(sentence)
@@ -150,7 +160,7 @@ class _Reader:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
     reader = _Reader(environment)
-    stage = reader.stage("TOLLGATE_STAGE")
+    stage = reader.choice("TOLLGATE_STAGE", STAGES)
     networks = reader.networks("TOLLGATE_NETWORKS", stage)
     settings = Settings(stage, networks, reader.text("TOLLGATE_RPC_SECRET"))
     reader.done()
@@ -206,6 +216,27 @@ def read_settle_settings(environment: Mapping[str, str]) -> SettleSettings:
         asset=reader.text("TOLLGATE_ASSET"),
         relayer_keys=tuple(filter(None, (k.strip() for k in reader.text("TOLLGATE_RELAYER_KEYS").split(",")))),
         fee_cap=reader.gwei("TOLLGATE_MAX_FEE_GWEI"),
+    )
+    reader.done()
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSettings:
+    """What settle needs to send payments back. ``treasury_key`` is a KMS key id or ARN; ``begins``: Refunds is auto."""
+
+    begins: bool
+    treasury_key: str
+    pay_to: tuple[Address, ...]
+
+
+def read_refund_settings(environment: Mapping[str, str]) -> RefundSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = RefundSettings(
+        begins=reader.choice("TOLLGATE_REFUNDS", REFUND_MODES) == "auto",
+        treasury_key=reader.text("TOLLGATE_TREASURY_KEY"),
+        pay_to=reader.addresses("TOLLGATE_REFUND_PAY_TO"),
     )
     reader.done()
     return settings

@@ -53,7 +53,7 @@ def test_what_is_no_key_names_nobody(key: str) -> None:
     assert name_in(key) is None
 
 
-@pytest.mark.parametrize("name", ["", "self", "A", "a_b", "-a", "a-", "a.b", "x" * 33, "a\n", "ä"])
+@pytest.mark.parametrize("name", ["", "self", "refund", "A", "a_b", "-a", "a-", "a.b", "x" * 33, "a\n", "ä"])
 def test_other_names_are_refused(name: str) -> None:
     """With a sentence."""
     with pytest.raises(ValueError, match="must"):

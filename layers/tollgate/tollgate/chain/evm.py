@@ -148,6 +148,11 @@ class EvmChain:
         found = self._ask([("eth_getBalance", [a.lower, "latest"]) for a in addresses], timeout)
         return [answers.quantity(item, "a balance") for item in found]
 
+    def token_balance(self, asset: Asset, owner: Address, timeout: float) -> int:
+        """What ``owner`` holds of the token, mined, in its atomic units."""
+        found = self._ask([token_call(asset, eip3009.balance_calldata(owner), "latest")], timeout)[0]
+        return int.from_bytes(answers.word(found, "balanceOf"), "big")
+
     def broadcast(self, raw: bytes, timeout: float) -> Receipt | None:
         """Hand over a raw transaction: the receipt if the node waited for it, ``None`` if it is to be
         looked for. Raises ``BroadcastRefused`` too; none of it says that the payment failed."""

@@ -20,6 +20,8 @@ _WARNINGS = frozenset(
         Event.ANSWER_LOST,
         Event.ANSWER_UNAVAILABLE,
         Event.SETTLEMENT_FAILED,
+        Event.REFUND_WAITS,
+        Event.REFUND_REFUSED,
         Event.CHAIN_UNAVAILABLE,
         Event.RECONCILE_ITEM_FAILED,
     }

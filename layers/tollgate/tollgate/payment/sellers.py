@@ -18,6 +18,9 @@ from tollgate.wire.reasons import Reason
 
 # Whom the stack's own routes are settled for: never a name that a key could carry.
 OWN = "self"
+# On whose behalf refunds are settled; no key can carry it either.
+REFUND = "refund"
+_RESERVED = frozenset({OWN, REFUND})
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _KEY = re.compile(rf"tg_({_NAME.pattern})_[A-Za-z0-9_-]{{43}}")
@@ -65,15 +68,15 @@ def check_name(name: str) -> str:
     """The name of a seller. Raises ``ValueError`` with a sentence."""
     if _NAME.fullmatch(name) is None:
         raise ValueError("must be 1 to 32 lower-case letters, digits and inner hyphens")
-    if name == OWN:
-        raise ValueError(f"must not be {OWN}: that is the stack itself")
+    if name in _RESERVED:
+        raise ValueError(f"must not be {name}: that is the stack itself")
     return name
 
 
 def name_in(key: str) -> str | None:
     """The seller that a key names, or ``None`` when it is no key at all."""
     match = _KEY.fullmatch(key)
-    return match[1] if match is not None and match[1] != OWN else None
+    return match[1] if match is not None and match[1] not in _RESERVED else None
 
 
 def key_hash(key: str) -> str:

@@ -43,3 +43,7 @@ class Reason(StrEnum):
     AUTHORIZATION_CANCELLED = "authorization_cancelled"
     PAYMENT_RELEASED = "payment_released"
     DAILY_CAP = "daily_settlement_cap_reached"
+    REFUND_UNKNOWN_PAYMENT = "refund_unknown_payment"
+    REFUND_FOREIGN_RECIPIENT = "refund_foreign_recipient"
+    REFUND_TOO_LATE = "refund_too_late"
+    REFUNDS_MANUAL = "refunds_manual"

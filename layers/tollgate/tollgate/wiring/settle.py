@@ -13,13 +13,21 @@ from tollgate.chain.signer import KmsSigner
 from tollgate.edge.telemetry import PowertoolsJournal
 from tollgate.facilitator.http_settle import GuestSettleService
 from tollgate.facilitator.ports import Lane
+from tollgate.facilitator.refund import RefundService
 from tollgate.facilitator.relayers import Relayers, relayer_status
 from tollgate.facilitator.settle import SettleService
 from tollgate.ledger.dynamo import Table
+from tollgate.ledger.refunds import RefundsLedger
 from tollgate.ledger.sellers import SellersTable
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
-from tollgate.settings import Settings, read_sellers_settings, read_settings, read_settle_settings
+from tollgate.settings import (
+    Settings,
+    read_refund_settings,
+    read_sellers_settings,
+    read_settings,
+    read_settle_settings,
+)
 from tollgate.wire.primitives import Network
 from tollgate.wiring.assets import settled_assets
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
@@ -57,11 +65,13 @@ class Facilitator:
         guests = read_sellers_settings(os.environ)
         self.journal = PowertoolsJournal(logger, metrics)
         self._fee_cap = own.fee_cap
-        self._lanes = ConfiguredLanes(settings, own.asset, ConfiguredChains(settings, SecretReader()))
+        chains = ConfiguredChains(settings, SecretReader())
+        self._lanes = ConfiguredLanes(settings, own.asset, chains)
         kms = boto3.client("kms", config=AWS)
         self._relayers = Relayers([KmsSigner(kms, key) for key in own.relayer_keys])
         dynamo = boto3.client("dynamodb", config=AWS)
-        ledger = SettlementsLedger(Table(dynamo, own.settlements_table))
+        table = Table(dynamo, own.settlements_table)
+        ledger = SettlementsLedger(table)
         self._service = SettleService(
             self._lanes,
             self._relayers,
@@ -72,6 +82,19 @@ class Facilitator:
             sleep=time.sleep,
             jitter=random.SystemRandom().random,
             new_owner=new_token,
+        )
+        refunds = read_refund_settings(os.environ)
+        self.refunds = RefundService(
+            self._lanes,
+            chains,
+            self._service,
+            ledger,
+            RefundsLedger(table),
+            KmsSigner(kms, refunds.treasury_key),
+            self.journal,
+            begins=refunds.begins,
+            pay_to=refunds.pay_to,
+            clock=time.time,
         )
         self.sellers = SellersTable(dynamo, guests.sellers_table)
         self.guests = GuestSettleService(
