@@ -164,8 +164,8 @@ def test_a107_a_work_list_that_lags_is_read_again_before_anything_is_done(world:
     assert world.request(payment=payment).status == 200
     found = world.payment(payment)
     assert found is not None
-    stale = [f"PAY#{found.id.digest}", f"PAY#{'0' * 64}"]
-    world.payments.due = lambda now, limit: stale  # type: ignore[method-assign]
+    stale = [(f"PAY#{found.id.digest}", 0), (f"PAY#{'0' * 64}", 0)]
+    world.table.query_due = lambda *_: (stale, None)  # type: ignore[method-assign]
     calls = world.settler.calls
     world.reconcile()
     world.reconcile()

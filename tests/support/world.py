@@ -41,6 +41,7 @@ from tollgate.ledger.payment_items import REVENUE_SHARDS
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.ledger.settlements import SettlementsLedger
+from tollgate.ledger.work import WorkList
 from tollgate.payment.events import Event
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import Asset, NetworkInfo
@@ -309,7 +310,7 @@ class World:
             new_token=self.new_token,
             journal=self.diary,
         )
-        sweep = Sweep(self.payments, visits, self.clock, self.diary)
+        sweep = Sweep(WorkList(self.table), visits, self.clock, self.diary)
         return sweep.run(self.clock() + seconds)
 
     def submit(self, payment: dict[str, Any]) -> str:

@@ -133,6 +133,19 @@ def test_an_open_payment_rings_when_it_stays_and_is_seen_again_before_it_stops(t
     assert not _rings(alarm, 600)
 
 
+def test_reconcile_that_cannot_keep_up_or_gave_up_rings(template: dict[str, Any]) -> None:
+    """A lag of more than a few passes, and anything parked, for as long as it is."""
+    alarms = _alarms(template)
+    for name, metric, rings, silent in (
+        ("ReconcileLagAlarm", "reconcile.done.lag_seconds", 601, 120),
+        ("ParkedPaymentsAlarm", "reconcile.done.parked_payments", 1, 0),
+    ):
+        alarm = alarms[name]
+        assert (alarm["MetricName"], alarm["Statistic"]) == (metric, "Maximum")
+        assert _rings(alarm, rings)
+        assert not _rings(alarm, silent)
+
+
 def test_money_that_needs_a_person_rings(template: dict[str, Any]) -> None:
     """Unresolved, and paid but not served: found by reconcile, or by the proxy."""
     watched = {

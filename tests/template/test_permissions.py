@@ -72,7 +72,7 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "ReconcileRole": [
-        *[(f"dynamodb:{action}", PAYMENTS) for action in ["GetItem", *WRITES]],
+        *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
         ("dynamodb:Query", {"Fn::Sub": "${PaymentsTable.Arn}/index/work"}),
         ("dynamodb:PutItem", ROUTES),
         ("lambda:InvokeFunction", SETTLE),

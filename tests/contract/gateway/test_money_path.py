@@ -6,7 +6,6 @@ Each was made by a reviewer against the running parts; the ones that once worked
 import itertools
 import json
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -224,16 +223,6 @@ def test_an_item_that_cannot_be_read_does_not_stop_the_pass(world: World) -> Non
         world.reconcile()
     assert [state_of(world, p) for p in payments[1:]] == [State.SETTLED, State.SETTLED]
     assert world.diary.count(Event.RECONCILE_ITEM_FAILED) == 1
-
-
-def test_the_work_list_takes_turns_between_its_shards(world: World) -> None:
-    """It worked once: while the first shard was full, nobody looked at the last."""
-    seen: list[str] = []
-    asked: dict[str, Sequence[str]] = {f"w{n}": [f"w{n}-{i}" for i in range(3)] for n in range(4)}
-    world.payments._table.query_due = lambda index, partition, due, limit: list(asked[partition])  # type: ignore[method-assign]
-    seen = list(world.payments.due(0, 50))
-    assert [key[:2] for key in seen[:4]] == ["w0", "w1", "w2", "w3"]
-    assert sorted(seen) == sorted(key for keys in asked.values() for key in keys)
 
 
 def test_owner_resends_and_reconcile_together_settle_once(world: World) -> None:

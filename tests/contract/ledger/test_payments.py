@@ -238,15 +238,6 @@ def test_a_fresh_signature_works_once(payments_table: Table) -> None:
     assert not resends.use_signature(payer, "nonce123", NOW, 600)
 
 
-def test_the_work_list_names_what_is_due(ledger: PaymentsLedger) -> None:
-    """A payment is due when its lease is over, and not any more once it is taken off."""
-    payment = ledger.claim(some_claim(lease_until=NOW))
-    assert f"PAY#{payment.id.digest}" not in ledger.due(NOW, 10)
-    assert f"PAY#{payment.id.digest}" in ledger.due(NOW + 1, 10)
-    ledger.reschedule(payment, None)
-    assert f"PAY#{payment.id.digest}" not in ledger.due(NOW + 1, 10)
-
-
 def test_a_payment_keeps_its_whole_history(ledger: PaymentsLedger, books: Books) -> None:
     """Each move writes itself down with its time and its transaction, in the update that makes it."""
     held = settling(ledger)

@@ -24,6 +24,7 @@ _WARNINGS = frozenset(
         Event.REFUND_REFUSED,
         Event.CHAIN_UNAVAILABLE,
         Event.RECONCILE_ITEM_FAILED,
+        Event.RECONCILE_PARKED,
     }
 )
 

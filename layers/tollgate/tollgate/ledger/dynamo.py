@@ -85,6 +85,11 @@ def from_dynamo(item: Any) -> Item:
     return out
 
 
+def _line(raw: Any) -> tuple[str, int]:
+    item = from_dynamo(raw)
+    return item["pk"], item["due"]
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
     """Put a whole item; ``if_absent`` or a free condition."""
@@ -203,8 +208,17 @@ class Table:
             self._pause(attempt)
         raise LedgerUnavailable("transaction kept conflicting")
 
-    def query_due(self, index: str, partition: str, due: int, limit: int) -> list[str]:
-        """Keys from the ``work``/``due`` index whose time has come, oldest first: a work list, never truth."""
+    def query_due(
+        self, index: str, partition: str, due: int, limit: int, after: tuple[str, int] | None = None
+    ) -> tuple[list[tuple[str, int]], tuple[str, int] | None]:
+        """A page of the ``work``/``due`` index: key and due time of what is due, oldest first; never truth.
+
+        ``after`` is where the page before ended; the second value is where this one did, ``None`` after the last.
+        """
+        request: dict[str, Any] = {}
+        if after is not None:
+            pk, at = after
+            request["ExclusiveStartKey"] = {"pk": {"S": pk}, "work": {"S": partition}, "due": {"N": str(at)}}
         out = self._call(
             "query",
             TableName=self._name,
@@ -213,8 +227,10 @@ class Table:
             ExpressionAttributeNames={"#work": "work", "#due": "due"},
             ExpressionAttributeValues={":work": {"S": partition}, ":due": {"N": str(due)}},
             Limit=limit,
+            **request,
         )
-        return [raw["pk"]["S"] for raw in out["Items"]]
+        last = out.get("LastEvaluatedKey")
+        return [_line(raw) for raw in out["Items"]], _line(last) if last else None
 
     def _request(self, write: Write | Check) -> tuple[str, dict[str, Any]]:
         request: dict[str, Any] = {"TableName": self._name}

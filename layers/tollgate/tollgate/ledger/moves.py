@@ -7,10 +7,13 @@ move nor tell of one that did not happen.
 from collections.abc import Mapping
 
 from tollgate.ledger.dynamo import Update, Value
+from tollgate.ledger.payment_items import work_shard
 from tollgate.payment.record import Move
 from tollgate.payment.states import TRANSITIONS, State
 
 MOVES = "moves"
+# What the work list counts of an item since it last moved.
+COUNTED = ("attempts", "strikes", "parked", "parked_at")
 
 
 def appended(names: dict[str, str], values: dict[str, Value], move: Move) -> str:
@@ -39,7 +42,7 @@ def move(
     ``now`` (Unix seconds) and ``detail`` (one word: a hash, a reason) go into the history.
     ``set_`` are further attributes to set (``None`` is left out), ``remove`` attributes to drop,
     ``require`` further conditions: attribute → (operator, value). ``raise_fence`` shuts out whoever
-    held it. Raises ``ValueError`` when there is no such arrow: a bug.
+    held it. A payment that moves begins anew on the work list, also when it was parked. Raises ``ValueError`` when there is no such arrow: a bug.
     """
     if target not in TRANSITIONS[source]:
         raise ValueError(f"no arrow leads from {source} to {target}")
@@ -55,10 +58,14 @@ def move(
     if raise_fence:
         sets.append("#fence = #fence + :one")
         values[":one"] = 1
+    if (set_ or {}).get("due") is not None:
+        names["#work"] = "work"
+        values[":work"] = work_shard(pk.partition("#")[2])
+        sets.append("#work = :work")
     expression = "SET " + ", ".join(sets)
-    if remove:
-        names.update({f"#r{i}": name for i, name in enumerate(remove)})
-        expression += " REMOVE " + ", ".join(f"#r{i}" for i in range(len(remove)))
+    remove = (*remove, *COUNTED)
+    names.update({f"#r{i}": name for i, name in enumerate(remove)})
+    expression += " REMOVE " + ", ".join(f"#r{i}" for i in range(len(remove)))
     conditions = ["#state = :source", "#fence = :fence"]
     for index, (name, (operator, value)) in enumerate((require or {}).items()):
         names[f"#q{index}"] = name

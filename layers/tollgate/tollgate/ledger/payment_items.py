@@ -73,9 +73,9 @@ def revenue_key(payment: Payment) -> str:
     return f"REV#{payment.id.network}#{payment.id.asset.lower}#{pay_to}#{shard}"
 
 
-def work_partition(id: PaymentId) -> str:
-    """Partition of the work list."""
-    return f"w{int(id.digest[8:16], 16) % WORK_SHARDS}"
+def work_shard(digest: str) -> str:
+    """Partition of the work list that a payment belongs to."""
+    return f"w{int(digest[8:16], 16) % WORK_SHARDS}"
 
 
 def claim_item(claim: Claim) -> dict[str, Value | None]:
@@ -104,7 +104,7 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "claimed_at": claim.claimed_at,
         "lease_until": claim.lease_until,
         "counted": claim.counted,
-        "work": work_partition(claim.id),
+        "work": work_shard(claim.id.digest),
         "due": claim.lease_until + 1,
         "moves": (str(Move(State.EXECUTING.value, claim.claimed_at)),),
     }

@@ -7,7 +7,6 @@ its owner token or its transaction, and counts as done (threat 41).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 from tollgate.errors import LostRace, TollgateError
 from tollgate.ledger.answers import INLINE_ANSWER_BYTES, AnswersUnavailable, Bodies, describe, read_body
@@ -26,7 +25,6 @@ from tollgate.ledger.dynamo import (
 from tollgate.ledger.moves import appended, move
 from tollgate.ledger.payers import Payers, Within, enter, leave, no_unknown
 from tollgate.ledger.payment_items import (
-    WORK_SHARDS,
     answer_item,
     answer_key,
     claim_item,
@@ -42,7 +40,6 @@ from tollgate.payment.states import State
 from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
 
-WORK_INDEX = "work"
 # Where things stand in the claim's transaction.
 _PAYMENT, _PAYER, _UNKNOWN, _IDENTIFIER = range(4)
 # A nonce is kept on the books this long after its authorization expired, whatever TTL does (threat 43).
@@ -295,9 +292,7 @@ class PaymentsLedger:
 
     def note(self, payment: Payment, now: int, due: int, transaction: Bytes32 | None) -> None:
         """While the outcome stays unknown: when to look again, and the hash once there is one."""
-        values: dict[str, Value] = {
-            ":due": due, ":settling": State.SETTLING.value, ":fence": payment.fence, ":one": 1,
-        }  # fmt: skip
+        values: dict[str, Value] = {":due": due, ":settling": State.SETTLING.value, ":fence": payment.fence}
         expression = "SET due = :due"
         names = {"#state": "state"}
         if transaction is not None:
@@ -310,7 +305,7 @@ class PaymentsLedger:
             self._table.write(
                 Update(
                     payment_key(payment.id),
-                    expression + " ADD attempts :one",
+                    expression,
                     "#state = :settling AND fence = :fence",
                     values,
                     names,
@@ -342,14 +337,6 @@ class PaymentsLedger:
             )
         except ConditionFailed:
             return
-
-    def due(self, now: int, limit: int) -> Sequence[str]:
-        """Keys of payments to look at, the oldest of every shard first: a list, never truth.
-
-        The shards take turns, so that a pass which never gets through one of them still serves the others.
-        """
-        shards = [self._table.query_due(WORK_INDEX, f"w{shard}", now, limit) for shard in range(WORK_SHARDS)]
-        return [key for turn in zip_longest(*shards) for key in turn if key is not None]
 
     def answer(self, id: PaymentId, now: int) -> StoredAnswer | None:
         """The kept answer, or ``None`` past retention, whatever TTL has deleted yet (rule 10).

@@ -49,6 +49,7 @@ class Event(StrEnum):
     CHAIN_UNAVAILABLE = "chain.unavailable"
     RECONCILE_DONE = "reconcile.done"
     RECONCILE_ITEM_FAILED = "reconcile.item_failed"
+    RECONCILE_PARKED = "reconcile.parked"
 
 
 # Fields that are metrics too, named "<event>.<field>": what an alarm compares with a number. Those whose name
@@ -58,7 +59,8 @@ MEASURED: Mapping[Event, tuple[str, ...]] = MappingProxyType(
         # How many more transfers the poorest relayer of a network can pay at the fee cap.
         Event.RELAYER_STATUS: ("settlements_left",),
         # The age of the oldest payment that is neither settled nor given up; 0 when the pass saw none.
-        Event.RECONCILE_DONE: ("oldest_open_seconds",),
+        # How long what was due the longest had waited when the pass began, and how many items are parked.
+        Event.RECONCILE_DONE: ("oldest_open_seconds", "lag_seconds", "parked_payments"),
     }
 )
 

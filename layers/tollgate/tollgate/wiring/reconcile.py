@@ -12,6 +12,7 @@ from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.routes import RoutesTable
+from tollgate.ledger.work import WorkList
 from tollgate.reconcile.sweep import Sweep
 from tollgate.reconcile.visits import Visits
 from tollgate.settings import read_ledger_settings, read_settings
@@ -43,4 +44,4 @@ class Reconciler:
             new_token=new_token,
             journal=self.journal,
         )
-        self.sweep = Sweep(payments, visits, time.time, self.journal)
+        self.sweep = Sweep(WorkList(table), visits, time.time, self.journal)
