@@ -82,6 +82,7 @@ class _Day:
         self._sold_and_resent()
         self._big()
         self._pending()
+        self._half_restored()
         self._expired()
         self._unresolved()
         self._lost_with_a_table()
@@ -139,6 +140,20 @@ class _Day:
         payment = self._unsettled()
         self._later(60)
         assert self._pay(payment) == 200
+
+    def _half_restored(self) -> None:
+        """A payment that stands as SETTLING although its receipt and its log row are there: it is not booked twice."""
+        payment = self._payment()
+        assert self._pay(payment) == 200
+        self.functions.client("dynamodb").update_item(
+            TableName=self.functions.resource("PaymentsTable"),
+            Key={"pk": {"S": f"PAY#{self._id(payment).digest}"}},
+            UpdateExpression="SET #state = :settling, due = :now",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":settling": {"S": "SETTLING"}, ":now": {"N": "0"}},
+        )
+        self._later(60)
+        self._forget(payment)
 
     def _expired(self) -> None:
         """Its time ran out before anything was broadcast."""

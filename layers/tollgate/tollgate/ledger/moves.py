@@ -42,7 +42,8 @@ def move(
     ``now`` (Unix seconds) and ``detail`` (one word: a hash, a reason) go into the history.
     ``set_`` are further attributes to set (``None`` is left out), ``remove`` attributes to drop,
     ``require`` further conditions: attribute → (operator, value). ``raise_fence`` shuts out whoever
-    held it. A payment that moves begins anew on the work list, also when it was parked. Raises ``ValueError`` when there is no such arrow: a bug.
+    held it. A payment that moves begins anew on the work list, also when it was parked.
+    Raises ``ValueError`` when there is no such arrow: a bug.
     """
     if target not in TRANSITIONS[source]:
         raise ValueError(f"no arrow leads from {source} to {target}")

@@ -2,8 +2,8 @@
 
 The index is read page by page and is never truth: an item is begun by a conditional update of its ``due``, counted
 before anything is done with it, so of two passes that meet over one item one goes on, and an item that kills its
-pass has been counted. ``attempts`` counts looks since the payment last moved; ``strikes`` those of the latest looks that
-did not come back: they raised what is a bug, or their process died.
+pass has been counted. ``attempts`` counts looks since the payment last moved; ``strikes`` the latest looks in a row
+that did not come back: they raised what is a bug, or their process died.
 """
 
 from collections.abc import Sequence
