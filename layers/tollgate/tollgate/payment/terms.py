@@ -14,6 +14,8 @@ from tollgate.wire.reasons import Reason
 EXPIRY_MARGIN_SECONDS = 6
 # What an honest buyer's clock may run ahead of ours (threat 45).
 LIFETIME_SLACK_SECONDS = 60
+# The flow of an offer that names none.
+_FLOW, _AUTHORIZATION = "paymentFlow", "authorization"
 
 
 def match_requirements(payment: PaymentPayload, offered: Iterable[Requirements]) -> Requirements:
@@ -31,6 +33,8 @@ def match_requirements(payment: PaymentPayload, offered: Iterable[Requirements])
             and accepted.pay_to == requirements.pay_to
             and accepted.max_timeout_seconds == requirements.max_timeout_seconds
             and all(accepted.extra.get(k) == v for k, v in requirements.extra.items())
+            # Whoever says settle-first, or escrow, agreed to something else than we offered (x402 v2, 6.1).
+            and accepted.extra.get(_FLOW, _AUTHORIZATION) == requirements.extra.get(_FLOW, _AUTHORIZATION)
         ):
             return requirements
     raise Refusal(
