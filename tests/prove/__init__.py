@@ -1,0 +1,1 @@
+"""What shows the guarantees, run together; docs/guarantees.md is its page."""
