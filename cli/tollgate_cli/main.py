@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tollgate.errors import TollgateError
 from tollgate_cli import payment_command, refund_command, relayer_command, routes_commands, seller_command
 from tollgate_cli.aws import Aws, connect
+from tollgate_cli.credit_command import credited
 from tollgate_cli.doctor import doctor
 from tollgate_cli.facts import stand_in
 from tollgate_cli.problems import WrongFile
@@ -81,6 +82,8 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return relayer_command.relayer(args.stack, connect(), _progress)
         case "payment refunded":
             return refund_command.refunded(args.id, args.transaction, args.stack, connect(), now)
+        case "payment credited":
+            return credited(args.id, args.reference, args.stack, connect(), now)
         case "seller add" | "seller list" | "seller rotate" | "seller remove":
             return seller_command.run(args, connect())
         case _:
@@ -156,8 +159,8 @@ def _parser() -> argparse.ArgumentParser:
     refunded = payment.add_parser(
         "refunded",
         parents=[common, stack],
-        help="write down that a PAID_UNSERVED payment was sent back",
-        description="Marks a PAID_UNSERVED payment as REFUNDED and closes its liability. It moves no money and asks"
+        help="write down that a PAID_UNSERVED or REFUND_DUE payment was sent back",
+        description="Marks a PAID_UNSERVED or REFUND_DUE payment as REFUNDED and closes what is owed. It moves no money and asks"
         " no chain: send the money back first, then say in which transaction.",
     )
     refunded.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
@@ -165,4 +168,13 @@ def _parser() -> argparse.ArgumentParser:
         "--transaction", required=True, metavar="0x...", help="the transaction that sent the money back"
     )
     refunded.set_defaults(command="payment refunded")
+    credit = payment.add_parser(
+        "credited",
+        parents=[common, stack],
+        help="write down that a REFUND_DUE payment was made good in another way",
+        description="Marks a REFUND_DUE payment as CREDITED: a voucher, an invoice, anything but a transfer of its money.",
+    )
+    credit.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
+    credit.add_argument("--reference", required=True, metavar="WORD", help="what made it good, in one word: a ticket")
+    credit.set_defaults(command="payment credited")
     return parser

@@ -28,13 +28,20 @@ _FIRST = ("id", "state", "reason", "why", "due", "lease_until", "attempts", "tra
 _TIMES = frozenset(
     {
         "at", "claimed_at", "settled_at", "lease_until", "due", "valid_before", "expires_at", "stored_at",
-        "released_at", "refunded_at", "reversed_at",
+        "released_at", "refunded_at", "reversed_at", "ran_at", "served_at", "credited_at",
     }
 )  # fmt: skip
 # What an operator waits for.
 _AWAITED = frozenset({"due", "lease_until"})
 _AMOUNTS = frozenset({"amount", "value"})
-_PARTS = (("payment", "PAY"), ("receipt", "RCT"), ("answer", "ANS"), ("debt", "DEBT"), ("liability", "LIA"))
+_PARTS = (
+    ("payment", "PAY"),
+    ("receipt", "RCT"),
+    ("answer", "ANS"),
+    ("debt", "DEBT"),
+    ("liability", "LIA"),
+    ("owed", "RFD"),
+)
 # Every reversal raises the fence by one and is filed under the fence that it ended.
 _MOST_REVERSALS = 90
 

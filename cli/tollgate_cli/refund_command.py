@@ -6,6 +6,7 @@ from tollgate.errors import ConfigurationError, LostRace
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.payment_items import read_payment
+from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.payment.record import Payment
 from tollgate.payment.states import State
 from tollgate.wire.primitives import Bytes32
@@ -15,10 +16,16 @@ from tollgate_cli.payment_lookup import digest_of, is_transaction
 from tollgate_cli.result import Result
 from tollgate_cli.stack import read_stack
 
+# The states in which money is owed back, and the rows that say so.
+_OWED = {State.PAID_UNSERVED: "LIA", State.REFUND_DUE: "RFD"}
 _WHY_NOT = {
     State.EXECUTING: "its upstream is running",
     State.SETTLING: "whether money moved is not known yet, and it ends by itself",
-    State.SETTLED: "it was paid and served",
+    State.SETTLED: "it was paid and served, or is about to be",
+    State.CLAIMED: "nothing was charged yet",
+    State.EXECUTING_PAID: "its upstream is running",
+    State.FULFILLED: "it was paid and served",
+    State.CREDITED: "it was made good in another way",
     State.REVERSED: "its block disappeared and it is settled again by itself",
     State.UNPAID: "its money never moved",
     State.UNRESOLVED: "whether money moved is not known; mend the RPC endpoint first",
@@ -27,7 +34,7 @@ _WHY_NOT = {
 
 
 def refunded(id: str, transaction: str, stack_name: str, aws: Aws, now: int) -> Result:
-    """PAID_UNSERVED → REFUNDED; twice with one transaction is done once.
+    """PAID_UNSERVED or REFUND_DUE → REFUNDED; twice with one transaction is done once.
 
     Raises ``ConfigurationError`` for a malformed id or transaction. Exit code 1, with nothing
     written, when the payment is unknown or in another state.
@@ -40,12 +47,15 @@ def refunded(id: str, transaction: str, stack_name: str, aws: Aws, now: int) -> 
     if item is None:
         return _no(f"{stack.name} knows no payment {id}")
     payment = read_payment(item)
-    written = payment.state is State.PAID_UNSERVED
+    written = payment.state in _OWED
     if written:
         if refund == payment.transaction:
             return _no(f"{refund} is the transaction that paid: give the one that sent the money back")
         try:
-            Books(table).refunded(payment, refund, now)
+            if payment.state is State.PAID_UNSERVED:
+                Books(table).refunded(payment, refund, now)
+            else:
+                UpfrontLedger(table).refunded(payment, refund, now)
         except LostRace:
             written = False
         # What stands there is what is reported, also when an answer was lost or somebody was faster.
@@ -55,11 +65,16 @@ def refunded(id: str, transaction: str, stack_name: str, aws: Aws, now: int) -> 
 
 def _report(digest: str, payment: Payment, refund: Bytes32, item: Item, written: bool) -> Result:
     state = State(item["state"]) if "state" in item else None
-    if state is State.PAID_UNSERVED:
-        return _no(f"the row LIA#{digest} is missing or closed, so nothing was written: the books are not as they were")
+    if state in _OWED:
+        return _no(
+            f"the row {_OWED[state]}#{digest} is missing or closed, so nothing was written: "
+            "the books are not as they were"
+        )
     if state is not State.REFUNDED:
         why = _WHY_NOT[state] if state is not None else "its item is gone"
-        return _no(f"payment {digest} is {state or 'unknown'}, not PAID_UNSERVED: {why}. Nothing was written")
+        return _no(
+            f"payment {digest} is {state or 'unknown'}, not PAID_UNSERVED or REFUND_DUE: {why}. Nothing was written"
+        )
     if item["refund_transaction"] != str(refund):
         return _no(f"payment {digest} was refunded already, in {item['refund_transaction']}. Nothing was written")
     amount = payment.claim.authorization.value
@@ -74,7 +89,7 @@ def _report(digest: str, payment: Payment, refund: Bytes32, item: Item, written:
         "refundTransaction": str(refund),
         "refundedAt": item["refunded_at"],
     }
-    before = "PAID_UNSERVED -> REFUNDED" if written else "REFUNDED already, in this transaction"
+    before = f"{payment.state} -> REFUNDED" if written else "REFUNDED already, in this transaction"
     returned = f"{money(amount, payment.id)} to {payment.id.payer}, in {refund}"
     return Result(document, [f"payment {digest}: {before}", f"  {returned} (written down, not looked up on chain)"])
 

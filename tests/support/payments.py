@@ -5,6 +5,7 @@ import secrets
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.record import Claim, StoredAnswer
 from tollgate.payment.settlement import TransferProof
+from tollgate.payment.states import Flow
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Address, Bytes32, Network
 
@@ -33,6 +34,7 @@ def some_claim(
     fingerprint: str = "f" * 64,
     lease_until: int = NOW + 30,
     value: int = 10_000,
+    flow: Flow = Flow.AUTHORIZATION,
 ) -> Claim:
     """A claim of a fresh payment."""
     id = PaymentId(NETWORK, ASSET, payer or some_address(), nonce or some_word())
@@ -52,6 +54,7 @@ def some_claim(
         seen_block=7,
         claimed_at=NOW,
         lease_until=lease_until,
+        flow=flow,
     )
 
 

@@ -41,6 +41,7 @@ from tollgate.ledger.payment_items import REVENUE_SHARDS
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.ledger.settlements import SettlementsLedger
+from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
 from tollgate.payment.events import Event
 from tollgate.payment.identity import PaymentId
@@ -49,6 +50,7 @@ from tollgate.payment.record import Payment
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
 from tollgate.reconcile.sweep import Sweep
+from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.reconcile.visits import Visits
 from tollgate.wire.models import Requirements
 from tollgate.wire.parse import parse_payment
@@ -207,6 +209,7 @@ class World:
         """A gateway with an empty memory."""
         parts = Parts(
             payments=self.payments,
+            upfront=UpfrontLedger(self.table),
             payers=Payers(self.table),
             books=self.books,
             resends=Resends(self.table),
@@ -305,6 +308,7 @@ class World:
             payments=self.payments,
             books=self.books,
             settling=settling,
+            upfront=UpfrontVisits(self.payments, UpfrontLedger(self.table), self.clock, self.diary),
             chains=Chains(self.network, self.evm),
             clock=self.clock,
             new_token=self.new_token,

@@ -13,9 +13,10 @@ from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Delete, Put, Value
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.settlement_items import Settlement, Slot, settlement_item
+from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.payment.record import Payment
 from tollgate.payment.settlement import SettleRequest
-from tollgate.payment.states import SettlementState, State
+from tollgate.payment.states import Flow, SettlementState, State
 from tollgate.wire.primitives import Address, Bytes32
 from tollgate.wire.reasons import Reason
 
@@ -31,6 +32,7 @@ class Seller:
 
     ledger: PaymentsLedger
     books: Books
+    upfront: UpfrontLedger
 
     def executing(self) -> Payment:
         return self.ledger.claim(some_claim(identifier=_IDENTIFIER, owner=_OWNER, lease_until=NOW + 30))
@@ -69,6 +71,26 @@ class Seller:
         self.books.refunded(payment, Bytes32.parse(_REFUND), NOW + 60)
         return payment
 
+    def claimed(self) -> Payment:
+        claim = some_claim(identifier=_IDENTIFIER, owner=_OWNER, lease_until=NOW + 30, flow=Flow.UPFRONT)
+        return self.ledger.claim(claim)
+
+    def executing_paid(self) -> Payment:
+        settling = self.upfront.begin(self.claimed(), NOW)
+        settled = self.books.book(settling, some_proof(), True, NOW, NOW + 901)
+        return self.upfront.run(settled, _OWNER, NOW + 1)
+
+    def fulfilled(self) -> Payment:
+        return self.upfront.fulfil(self.executing_paid(), ANSWER, NOW + 2, NOW + 1800)
+
+    def refund_due(self) -> Payment:
+        return self.upfront.refund_due(self.executing_paid(), "status_500", NOW + 2, dead=False)
+
+    def credited(self) -> Payment:
+        payment = self.refund_due()
+        self.upfront.credited(payment, "ticket-7", NOW + 60)
+        return payment
+
     def current(self, payment: Payment) -> Payment:
         found = self.ledger.get(payment.id)
         assert found is not None
@@ -78,7 +100,7 @@ class Seller:
 @pytest.fixture
 def seller(operator: Operator) -> Seller:
     """The ledger of the operator's stack."""
-    return Seller(PaymentsLedger(operator.payments), Books(operator.payments))
+    return Seller(PaymentsLedger(operator.payments), Books(operator.payments), UpfrontLedger(operator.payments))
 
 
 # State → how to get there, the parts that are shown, and the lines that must be among them.
@@ -107,6 +129,27 @@ _SHOWN: dict[State, tuple[Callable[[Seller], Payment], set[str], tuple[str, ...]
         Seller.refunded,
         {"payment", "debt", "receipt", "log", "liability"},
         ("due  never", "refunded_at  1800000060", f"refund_transaction  {_REFUND}"),
+    ),
+    State.CLAIMED: (Seller.claimed, {"payment"}, ("due  1800000031", "flow  upfront")),
+    State.EXECUTING_PAID: (
+        Seller.executing_paid,
+        {"payment", "receipt", "log"},
+        ("due  1800000031", "ran_at  1800000001"),
+    ),
+    State.FULFILLED: (
+        Seller.fulfilled,
+        {"payment", "answer", "receipt", "log"},
+        ("due  1800001800", "served_at  1800000002"),
+    ),
+    State.REFUND_DUE: (
+        Seller.refund_due,
+        {"payment", "receipt", "log", "owed"},
+        ("due  1800000002", "why  status_500", "refund_why  status_500", "amount  10000 ($0.01 USDC on base-sepolia)"),
+    ),
+    State.CREDITED: (
+        Seller.credited,
+        {"payment", "receipt", "log", "owed"},
+        ("due  never", "credited_at  1800000060", "credit_reference  ticket-7"),
     ),
 }
 
@@ -223,6 +266,27 @@ def test_a_refund_is_written_down_once(operator: Operator, seller: Seller) -> No
     assert payment.id.digest in found
 
 
+def test_what_the_upfront_flow_owes_is_refunded_or_credited_once(operator: Operator, seller: Seller) -> None:
+    """REFUND_DUE → REFUNDED or CREDITED, and the row that said so is closed; never both."""
+    owed = seller.refund_due()
+    out, _ = operator.run("payment", "refunded", owed.id.digest, "--transaction", _REFUND)
+    assert f"payment {owed.id.digest}: REFUND_DUE -> REFUNDED\n" in out
+    row = operator.payments.get(f"RFD#{owed.id.digest}")
+    assert row is not None
+    assert (row["refund_transaction"], row["refunded_at"]) == (_REFUND, NOW)
+    _, err = operator.run("payment", "credited", owed.id.digest, "--reference", "ticket-8", code=1)
+    assert "is REFUNDED: only what is REFUND_DUE can be credited" in err
+    other = seller.refund_due()
+    arguments = ("payment", "credited", other.id.digest, "--reference")
+    out, _ = operator.run(*arguments, "ticket-8")
+    assert f"payment {other.id.digest}: REFUND_DUE -> CREDITED\n" in out
+    assert "CREDITED already, as this" in operator.run(*arguments, "ticket-8")[0]
+    assert "is CREDITED, as ticket-8" in operator.run(*arguments, "ticket-9", code=1)[1]
+    assert "--reference must be one word" in operator.run(*arguments, "two words", code=1)[1]
+    _, err = operator.run("payment", "refunded", other.id.digest, "--transaction", _REFUND, code=1)
+    assert "it was made good in another way" in err
+
+
 def test_a_refund_as_json_is_one_document(operator: Operator, seller: Seller) -> None:
     """By identity as well as by id."""
     payment = seller.paid_unserved()
@@ -240,13 +304,13 @@ def test_a_refund_as_json_is_one_document(operator: Operator, seller: Seller) ->
     }
 
 
-@pytest.mark.parametrize("state", sorted(set(State) - {State.PAID_UNSERVED, State.REFUNDED}))
+@pytest.mark.parametrize("state", sorted(set(State) - {State.PAID_UNSERVED, State.REFUND_DUE, State.REFUNDED}))
 def test_a_payment_in_another_state_is_not_refunded(operator: Operator, seller: Seller, state: State) -> None:
     """A sentence with the state, and not a byte changed."""
     payment = _SHOWN[state][0](seller)
     before = operator.payments.get(f"PAY#{payment.id.digest}")
     _, err = operator.run("payment", "refunded", payment.id.digest, "--transaction", _REFUND, code=1)
-    assert f"is {state}, not PAID_UNSERVED: " in err
+    assert f"is {state}, not PAID_UNSERVED or REFUND_DUE: " in err
     assert operator.payments.get(f"PAY#{payment.id.digest}") == before
 
 

@@ -13,7 +13,7 @@ from tollgate.payment.events import Event
 from tollgate.payment.record import Payment, StoredAnswer
 
 _SHOW_IT = (
-    "This payment was settled and served. If it is yours, show it: send the same request "
+    "This payment was settled. If it is yours, show it: send the same request "
     "with the payment-identifier it carried, or with a fresh signature of the paying wallet."
 )
 _SIGN_IT = (
@@ -38,10 +38,10 @@ class Deliverer:
         return admit(payment, call.caller, self.parts.now(), by_address=by_address)
 
     def settled(self, call: Call, payment: Payment, *, answer: StoredAnswer | None, owner: bool) -> Outcome:
-        """The answer of a SETTLED payment: the body, 410 past retention, or 409 for anyone else."""
+        """The answer of a SETTLED or FULFILLED payment: the body, 410 past retention, or 409 for anyone else."""
         proof = Proof.OWNER if owner and payment.ours else self.proof(call, payment)
         if proof is None:
-            return self._refused(call, payment)
+            return self.refused(call, payment)
         try:
             # Read before the proof is spent: an outage must not use up a signature that works once.
             answer = answer or self.parts.payments.answer(payment.id, self.parts.now())
@@ -50,7 +50,7 @@ class Deliverer:
         except AnswerLost as lost:
             return self._lost(payment, lost)
         if not self._spend(call, payment, proof):
-            return self._refused(call, payment)
+            return self.refused(call, payment)
         if answer is None:
             return Outcome(
                 Kind.RETENTION_PASSED,
@@ -94,7 +94,8 @@ class Deliverer:
             details={"payment": payment.id.digest},
         )
 
-    def _refused(self, call: Call, payment: Payment) -> Outcome:
+    def refused(self, call: Call, payment: Payment) -> Outcome:
+        """409: settled, and this caller shows nothing of rule 6."""
         self.parts.journal.record(Event.PAYMENT_REPLAYED, payment=payment.id.digest, route=call.match.route.id)
         # Of the claim nothing but what the chain shows: what was bought is its buyer's business.
         return Outcome(

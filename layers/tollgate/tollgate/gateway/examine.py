@@ -14,10 +14,12 @@ from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.offers import acceptable, extensions
 from tollgate.payment.networks import network_info
 from tollgate.payment.settlement import TransferProof
+from tollgate.payment.states import Flow
 from tollgate.payment.terms import (
     LIFETIME_SLACK_SECONDS,
     check_authorization,
     check_time,
+    flow_of,
     match_requirements,
 )
 from tollgate.wire.payment_identifier import check_echo
@@ -40,10 +42,12 @@ class NonceUsed(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What the claim needs of the check: a height at which the nonce was unused, and the payer's balance."""
+    """What the claim needs of the check: a height at which the nonce was unused, the payer's balance, and the flow that
+    the accepted offer named."""
 
     seen_block: int
     balance: int
+    flow: Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,15 @@ class Examiner:
         check = chain.check(call.asset, authorization, payment.payload.signature, RPC_TIMEOUT_SECONDS)
         if check.nonce_used:
             raise NonceUsed
-        needed = math.ceil(call.match.route.upstream.timeout_seconds) + SETTLE_SECONDS
-        check_time(requirements, authorization, now, needed)
+        flow = flow_of(requirements)
+        # Settled first, an authorization need not outlive the upstream.
+        upstream_seconds = 0 if flow is Flow.UPFRONT else math.ceil(call.match.route.upstream.timeout_seconds)
+        check_time(requirements, authorization, now, upstream_seconds + SETTLE_SECONDS)
         if check.balance < authorization.value:
             raise Refusal(Reason.INSUFFICIENT_FUNDS, "The payer's balance is below the price.")
         if not check.would_succeed:
             raise Refusal(Reason.SIMULATION_FAILED, "The token would refuse this transfer at the moment.")
-        return Examined(max(0, check.head.number - SEEN_BLOCK_MARGIN), check.balance)
+        return Examined(max(0, check.head.number - SEEN_BLOCK_MARGIN), check.balance, flow)
 
     def _check_resource(self, call: Call) -> None:
         url = call.payment.resource_url

@@ -1,8 +1,8 @@
-"""A paid call, from the claim to the answer (authorization flow).
+"""A paid call, from the claim to the answer.
 
-Signature, terms, chain → claim → upstream → answer stored with the move to SETTLING → settle →
-books → body. No body leaves before its payment is settled, and whatever is known already goes its
-own way (known.py).
+Authorization flow: signature, terms, chain → claim → upstream → answer stored with the move to SETTLING → settle →
+books → body. Upfront flow: claim → SETTLING → settle → books → upstream, once → answer stored → body. No body leaves
+before its payment is settled, and whatever is known already goes its own way (known.py).
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from tollgate.gateway.examine import Examined, Examiner, NonceUsed
 from tollgate.gateway.known import KnownPayments
 from tollgate.gateway.offers import resource_url
 from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.paid_run import PaidRun
 from tollgate.gateway.run_upstream import NotServed, UpstreamRunner
 from tollgate.gateway.second_payment import SecondPayments
 from tollgate.gateway.settling import Settling
@@ -22,6 +23,7 @@ from tollgate.ledger.payments import IdentifierBound, KnownPayment, PayerLimited
 from tollgate.payment.events import Event
 from tollgate.payment.record import Claim, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
+from tollgate.payment.states import Flow
 from tollgate.wire.reasons import Reason
 
 # A lease outlives its invocation by this much (rule 11).
@@ -48,11 +50,12 @@ class PaidCall:
         """Build it from its parts."""
         settling = Settling(parts.payments, parts.books, parts.settler, parts.clock, parts.sleep, parts.journal)
         deliver = Deliverer(parts)
-        known = KnownPayments(parts, settling, deliver)
+        runner = UpstreamRunner(parts)
+        known = KnownPayments(parts, settling, deliver, PaidRun(parts, runner, deliver))
         return cls(
             parts,
             Examiner(parts),
-            UpstreamRunner(parts),
+            runner,
             settling,
             known,
             SecondPayments(parts, known),
@@ -77,9 +80,7 @@ class PaidCall:
         """Claim and serve it; ``None`` when what stood in the claim's way has just been cleared."""
         room = examined.balance - call.payment.payload.authorization.value
         try:
-            payment = self.parts.payments.claim(
-                self._claim(call, examined.seen_block), Within(self.parts.most_open, room)
-            )
+            payment = self.parts.payments.claim(self._claim(call, examined), Within(self.parts.most_open, room))
         except KnownPayment as known:
             return self.known.serve(call, known.payment)
         except IdentifierBound:
@@ -89,7 +90,7 @@ class PaidCall:
         except PayerLimited as limited:
             return self._limited(call, limited)
         self.parts.journal.record(Event.PAYMENT_CLAIMED, payment=payment.id.digest, route=call.match.route.id)
-        return self._execute(call, payment)
+        return self._settle_first(call, payment) if examined.flow is Flow.UPFRONT else self._execute(call, payment)
 
     def _limited(self, call: Call, limited: PayerLimited) -> Outcome:
         self.parts.journal.record(
@@ -161,7 +162,7 @@ class PaidCall:
             sentence="The payment cannot be checked at the moment. Nothing was charged: send the same payment again.",
         )
 
-    def _claim(self, call: Call, seen_block: int) -> Claim:
+    def _claim(self, call: Call, examined: Examined) -> Claim:
         parts = self.parts
         return Claim(
             id=call.id,
@@ -176,9 +177,10 @@ class PaidCall:
             source=call.caller.source,
             identifier=call.caller.identifier,
             identifier_secret=call.identifier_secret,
-            seen_block=seen_block,
+            seen_block=examined.seen_block,
             claimed_at=parts.now(),
             lease_until=int(call.deadline) + LEASE_MARGIN_SECONDS,
+            flow=examined.flow,
         )
 
     def _execute(self, call: Call, payment: Payment) -> Outcome:
@@ -204,7 +206,14 @@ class PaidCall:
         self.parts.journal.record(Event.PAYMENT_SETTLING, payment=payment.id.digest)
         return self._settled(call, self.settling.finish(held, call.wait_until), answer)
 
-    def _settled(self, call: Call, payment: Payment, answer: StoredAnswer) -> Outcome:
+    def _settle_first(self, call: Call, payment: Payment) -> Outcome:
+        try:
+            ended, answer = self.known.settle_first(call, payment)
+        except LostRace:
+            return self._moved_on(call, payment)
+        return self._settled(call, ended, answer)
+
+    def _settled(self, call: Call, payment: Payment, answer: StoredAnswer | None) -> Outcome:
         """What the claim's own request gets once settle has spoken."""
         return self.known.noted(call, payment, self.known.outcome(call, payment, answer=answer, owner=True))
 

@@ -15,7 +15,7 @@ from tollgate.payment.events import Event
 from tollgate.payment.states import State
 
 # The first one was not charged, or what it paid is owed back on its own: buying again is right.
-_OVER = frozenset({State.RELEASED, State.UNPAID, State.PAID_UNSERVED, State.REFUNDED})
+_OVER = frozenset({State.RELEASED, State.UNPAID, State.PAID_UNSERVED, State.REFUND_DUE, State.REFUNDED, State.CREDITED})
 _GIVEN = frozenset({Kind.SERVED, Kind.RETENTION_PASSED})
 
 

@@ -10,11 +10,12 @@ from tollgate.errors import LostRace
 from tollgate.gateway.ports import Clock, Settler, Sleep
 from tollgate.ledger.books import Books
 from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.upfront import SERVE_WINDOW_SECONDS
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.networks import network_info
 from tollgate.payment.record import Payment
 from tollgate.payment.settlement import Confirmed, Failed, Pending
-from tollgate.payment.states import State
+from tollgate.payment.states import Flow, State
 from tollgate.wire.primitives import Bytes32
 
 _FIRST_PAUSE = 0.25
@@ -64,10 +65,8 @@ class Settling:
 
     def _book(self, payment: Payment, outcome: Confirmed) -> Payment:
         now = int(self.clock())
-        info = network_info(payment.id.network)
-        recheck_at = now + int(info.final_blocks * info.block_seconds) + 1
         try:
-            booked = self.books.book(payment, outcome.proof, outcome.ours, now, recheck_at)
+            booked = self.books.book(payment, outcome.proof, outcome.ours, now, _look_again_at(payment, now))
         except LostRace:
             return self._as_it_stands(payment)
         self.journal.record(
@@ -104,3 +103,13 @@ class Settling:
         if current is None:
             raise LostRace("the payment's item is gone")
         return current
+
+
+def _look_again_at(payment: Payment, now: int) -> int:
+    """When reconcile has something to do about a payment that is settled ``now``."""
+    if payment.ended:
+        return now
+    if payment.claim.flow is Flow.UPFRONT:
+        return now + SERVE_WINDOW_SECONDS + 1
+    info = network_info(payment.id.network)
+    return now + int(info.final_blocks * info.block_seconds) + 1

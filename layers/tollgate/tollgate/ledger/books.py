@@ -5,6 +5,7 @@ counters are sharded by the payment id and live only inside these transactions (
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tollgate.errors import LostRace, TollgateError
 from tollgate.ledger.dynamo import Delete, Put, Table, TransactionCancelled, Update, Value, Write
@@ -16,6 +17,7 @@ from tollgate.ledger.payment_items import (
     read_payment,
     receipt_item,
     receipt_key,
+    refund_due_key,
     revenue_key,
 )
 from tollgate.payment.record import Payment, debt_row
@@ -59,10 +61,10 @@ class Books:
             if 2 in lost.failed and 0 not in lost.failed:
                 raise LogAlreadyPays(f"{proof.transaction} {proof.log_index}") from lost
             raise LostRace("not settling any more") from lost
-        return Payment(
-            payment.claim,
-            State.SETTLED,
-            payment.fence,
+        return replace(
+            payment,
+            state=State.SETTLED,
+            attempts=0,
             transaction=proof.transaction,
             log_index=proof.log_index,
             block_number=proof.block_number,
@@ -98,7 +100,9 @@ class Books:
         )
 
     def reverse(self, payment: Payment, now: int) -> Payment:
-        """SETTLED → REVERSED (its block is gone): revenue taken back by its own row, the log row freed.
+        """SETTLED, FULFILLED or REFUND_DUE → REVERSED (its block is gone).
+
+        Revenue is taken back by its own row, the log row is freed, and nothing is owed back.
 
         Raises ``LostRace``.
         """
@@ -114,7 +118,7 @@ class Books:
             [
                 move(
                     payment_key(payment.id),
-                    State.SETTLED,
+                    payment.state,
                     State.REVERSED,
                     fence=payment.fence,
                     now=now,
@@ -132,9 +136,22 @@ class Books:
                 Update(receipt_key(payment.id), "SET reversed_at = :now", "attribute_exists(pk)", {":now": now}),
                 self._revenue(payment, -1),
                 *enter_again(payment),
+                *self._nothing_due(payment, now),
             ]
         )
-        return Payment(payment.claim, State.REVERSED, payment.fence + 1)
+        return Payment(
+            payment.claim,
+            State.REVERSED,
+            payment.fence + 1,
+            ran_at=payment.ran_at,
+            served_at=payment.served_at,
+            refund_why=payment.refund_why,
+        )
+
+    def _nothing_due(self, payment: Payment, now: int) -> list[Write]:
+        if payment.state is not State.REFUND_DUE:
+            return []
+        return [Update(refund_due_key(payment.id), "SET reversed_at = :now", "attribute_exists(pk)", {":now": now})]
 
     def refunded(self, payment: Payment, transaction: Bytes32, now: int) -> None:
         """PAID_UNSERVED → REFUNDED: an operator gave the money back in ``transaction``."""

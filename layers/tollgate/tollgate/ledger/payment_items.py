@@ -6,6 +6,7 @@
     LOG#<network>#<tx>#<index>    one Transfer log pays one payment
     PID#<route>#<payer>#<hash>    a payment-identifier, bound to one payment
     DEBT#<digest> LIA#<digest>    served but unpaid; paid but unserved
+    RFD#<digest>                  settled first and not served: what is owed back to the payer
     REV#<network>#<asset>#<payTo>#<shard>   revenue, sharded
     RVS#<digest>#<fence>          a reversal, with its negative revenue
     WAIT#<digest>                 who waits for the outcome
@@ -22,7 +23,7 @@ from tollgate.ledger.dynamo import Item, Value
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.record import Claim, KeptBody, Move, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
-from tollgate.payment.states import State
+from tollgate.payment.states import Flow, State
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Address, Bytes32
 from tollgate.wire.reasons import Reason
@@ -78,13 +79,24 @@ def work_shard(digest: str) -> str:
     return f"w{int(digest[8:16], 16) % WORK_SHARDS}"
 
 
+def first_state(claim: Claim) -> State:
+    """What a payment is claimed as."""
+    return State.CLAIMED if claim.flow is Flow.UPFRONT else State.EXECUTING
+
+
+def refund_due_key(id: PaymentId) -> str:
+    """Key of what is owed back."""
+    return f"RFD#{id.digest}"
+
+
 def claim_item(claim: Claim) -> dict[str, Value | None]:
     """The item that a claim puts."""
     a = claim.authorization
+    state = first_state(claim)
     return {
         "pk": payment_key(claim.id),
         "identity": str(claim.id),
-        "state": State.EXECUTING.value,
+        "state": state.value,
         "fence": 1,
         "to": a.to.lower,
         "value": a.value,
@@ -106,7 +118,8 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "counted": claim.counted,
         "work": work_shard(claim.id.digest),
         "due": claim.lease_until + 1,
-        "moves": (str(Move(State.EXECUTING.value, claim.claimed_at)),),
+        "flow": claim.flow.value,
+        "moves": (str(Move(state.value, claim.claimed_at)),),
     }
 
 
@@ -139,6 +152,8 @@ def read_payment(item: Item) -> Payment:
             claimed_at=item["claimed_at"],
             lease_until=item["lease_until"],
             counted=item.get("counted", False),
+            # Payments of earlier versions do not say.
+            flow=Flow(item.get("flow", Flow.AUTHORIZATION)),
         ),
         state=State(item["state"]),
         fence=item["fence"],
@@ -151,6 +166,9 @@ def read_payment(item: Item) -> Payment:
         address_resends=item.get("address_resends", 0),
         attempts=item.get("attempts", 0),
         reason=Reason(item["reason"]) if "reason" in item else None,
+        ran_at=item.get("ran_at"),
+        served_at=item.get("served_at"),
+        refund_why=item.get("refund_why"),
         moves=tuple(Move.parse(text) for text in item.get("moves", ())),
     )
 

@@ -28,6 +28,7 @@ from tollgate.ledger.payment_items import (
     answer_item,
     answer_key,
     claim_item,
+    first_state,
     identifier_key,
     payment_key,
     read_answer,
@@ -36,7 +37,7 @@ from tollgate.ledger.payment_items import (
 )
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.record import Claim, Move, Payment, StoredAnswer, debt_row
-from tollgate.payment.states import State
+from tollgate.payment.states import Flow, State
 from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
 
@@ -83,7 +84,9 @@ class PaymentsLedger:
         self._answer_seconds = answer_seconds
 
     def claim(self, claim: Claim, within: Within | None = None) -> Payment:
-        """Put the payment as EXECUTING if nobody claimed it before: the look-up is the failure's answer.
+        """Put the payment as EXECUTING (upfront flow: CLAIMED) if nobody claimed it before.
+
+        The look-up is the failure's answer.
 
         The payer's row counts it in the same transaction, if it stays ``within`` the payer's limits.
         Raises ``KnownPayment``, ``IdentifierBound``, ``UnknownFirst`` or ``PayerLimited``, having written nothing.
@@ -115,7 +118,7 @@ class PaymentsLedger:
             if _IDENTIFIER in lost.failed:
                 raise IdentifierBound("bound to another payment") from lost
             raise _limited(lost.failed.get(_PAYER), claim) from lost
-        return Payment(claim, State.EXECUTING, fence=1)
+        return Payment(claim, first_state(claim), fence=1)
 
     def get(self, id: PaymentId) -> Payment | None:
         """Read one payment, consistently."""
@@ -180,15 +183,15 @@ class PaymentsLedger:
     def _expect(self, payment: Payment, state: State) -> Payment:
         return Payment(payment.claim, state, payment.fence)
 
-    def release(self, payment: Payment, now: int, *, debt: str | None) -> None:
-        """EXECUTING → RELEASED: not charged, ever. Frees the identifier, drops the signature.
+    def release(self, payment: Payment, now: int, *, debt: str | None, dead: bool = False) -> None:
+        """EXECUTING or CLAIMED → RELEASED: not charged, ever. Frees the identifier, drops the signature.
 
-        ``debt`` says why an upstream run stays unpaid; then the owner must be dead (rule 11).
+        ``debt`` says why an upstream run stays unpaid; then, and if ``dead``, the owner must be dead (rule 11).
         """
         claim = payment.claim
         update = move(
             payment_key(payment.id),
-            State.EXECUTING,
+            payment.state,
             State.RELEASED,
             fence=payment.fence,
             now=now,
@@ -198,7 +201,7 @@ class PaymentsLedger:
                 "due": claim.authorization.valid_before + LATE_PROOF_SECONDS,
             },
             remove=("signature",),
-            require={"lease_until": ("<", now)} if debt else {"owner": ("=", claim.owner)},
+            require={"lease_until": ("<", now)} if debt or dead else {"owner": ("=", claim.owner)},
         )
         writes: list[Write] = [update, *leave(payment), *self._free_identifier(payment)]
         if debt is not None:
@@ -206,7 +209,7 @@ class PaymentsLedger:
         self._transact(writes)
 
     def unpaid(self, payment: Payment, reason: Reason, now: int) -> None:
-        """SETTLING → UNPAID: proven impossible. The upstream ran, so a debt row and a strike are written with it."""
+        """SETTLING → UNPAID: proven impossible. With it a strike, and a debt row if the upstream ran."""
         update = move(
             payment_key(payment.id),
             State.SETTLING,
@@ -221,8 +224,9 @@ class PaymentsLedger:
             remove=("signature",),
         )
         debt = Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, reason.value)})
+        owed = [] if payment.claim.flow is Flow.UPFRONT else [debt]
         struck = Payers(self._table).strike(payment, now)
-        self._transact([update, debt, *struck, *self._free_identifier(payment)])
+        self._transact([update, *owed, *struck, *self._free_identifier(payment)])
 
     def _free_identifier(self, payment: Payment) -> list[Write]:
         claim = payment.claim
@@ -250,7 +254,7 @@ class PaymentsLedger:
                 )
             ]
         )
-        return Payment(payment.claim, State.SETTLING, payment.fence)
+        return replace(payment, state=State.SETTLING, attempts=0)
 
     def unresolved(self, payment: Payment, now: int, due: int) -> None:
         """SETTLING → UNRESOLVED: the deadline passed and no RPC endpoint can say what happened."""

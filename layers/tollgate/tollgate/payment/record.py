@@ -6,7 +6,7 @@ from typing import Any
 
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.settlement import SettleRequest
-from tollgate.payment.states import State
+from tollgate.payment.states import Flow, State
 from tollgate.wire.models import Authorization, SettleResponse
 from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
@@ -37,6 +37,7 @@ class Claim:
     claimed_at: int
     lease_until: int
     counted: bool = True
+    flow: Flow = Flow.AUTHORIZATION
 
 
 # In a payment's history: somebody was told 503, the outcome is not known.
@@ -66,7 +67,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment, read consistently. ``moves`` is its history; empty for items of the first version."""
+    """One payment, read consistently. ``moves`` is its history; empty for items of the first version.
+
+    Upfront flow: ``ran_at`` is when the one run of the upstream was begun, ``served_at`` when its answer was
+    stored, ``refund_why`` a code that says why nothing was served. All three outlive a reversal.
+    """
 
     claim: Claim
     state: State
@@ -80,6 +85,9 @@ class Payment:
     address_resends: int = 0
     attempts: int = 0
     reason: Reason | None = None
+    ran_at: int | None = None
+    served_at: int | None = None
+    refund_why: str | None = None
     moves: tuple[Move, ...] = field(default=(), compare=False)
 
     @property
@@ -91,6 +99,16 @@ class Payment:
     def answered_unknown(self) -> bool:
         """Whether its history says that somebody was told 503."""
         return any(move.what == ANSWERED_UNKNOWN for move in self.moves)
+
+    @property
+    def unserved(self) -> bool:
+        """Settled first, and the upstream was not asked yet: whoever may have the answer may have it run."""
+        return self.state is State.SETTLED and self.claim.flow is Flow.UPFRONT and not self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether the upfront flow has come to its end before: served, owed back, or run without either."""
+        return self.served_at is not None or self.refund_why is not None or self.ran_at is not None
 
     def alive(self, now: float) -> bool:
         """Whether its owner's lease still runs: nobody else may touch it (rule 11)."""

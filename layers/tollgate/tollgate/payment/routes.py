@@ -6,6 +6,8 @@ Times are Unix seconds, timeouts seconds, amounts atomic units.
 
 from dataclasses import dataclass, field
 
+from tollgate.payment.states import Flow
+from tollgate.payment.terms import flow_of
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
@@ -44,6 +46,11 @@ class Route:
     description: str = ""
     mime_type: str = ""
     source_address_resends: bool = True
+
+    @property
+    def flow(self) -> Flow:
+        """What its current offers say comes first; all say the same."""
+        return flow_of(self.accepts[0]) if self.accepts else Flow.AUTHORIZATION
 
 
 @dataclass(frozen=True, slots=True)

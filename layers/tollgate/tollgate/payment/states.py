@@ -1,30 +1,48 @@
 """The states of a payment and of a settlement, and the only moves between them.
 
 The arrows are data: the ledger derives every DynamoDB condition from them, and a test compares
-them with the picture in docs/architecture.md. The arrows of the upfront flow and of the
-authorizer come with the code that walks them.
+them with the picture in docs/architecture.md. The arrows of the authorizer come with the code
+that walks them.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
+class Flow(StrEnum):
+    """What comes first, as in x402's ``extra.paymentFlow``.
+
+    AUTHORIZATION: the upstream runs, then its 2xx is settled. UPFRONT: the payment is settled, then the
+    upstream runs, once; what it does not deliver is owed back (REFUND_DUE).
+    """
+
+    AUTHORIZATION = "authorization"
+    UPFRONT = "upfront"
+
+
 class State(StrEnum):
-    """Where a payment stands in the seller's ledger (authorization flow)."""
+    """Where a payment stands in the seller's ledger. CLAIMED, EXECUTING_PAID and FULFILLED are of the upfront flow."""
 
     EXECUTING = "EXECUTING"
+    CLAIMED = "CLAIMED"
     SETTLING = "SETTLING"
     SETTLED = "SETTLED"
+    EXECUTING_PAID = "EXECUTING_PAID"
+    FULFILLED = "FULFILLED"
     REVERSED = "REVERSED"
     UNPAID = "UNPAID"
     UNRESOLVED = "UNRESOLVED"
     RELEASED = "RELEASED"
     PAID_UNSERVED = "PAID_UNSERVED"
+    REFUND_DUE = "REFUND_DUE"
     REFUNDED = "REFUNDED"
+    CREDITED = "CREDITED"
 
 
-# Neither paid nor given up: what an operator is called for when it lasts. The others are only looked at again.
-OPEN = frozenset({State.EXECUTING, State.SETTLING, State.REVERSED, State.UNRESOLVED})
+# Neither at its end nor given up: what an operator is called for when it lasts. The others are only looked at again.
+OPEN = frozenset(
+    {State.EXECUTING, State.CLAIMED, State.SETTLING, State.EXECUTING_PAID, State.REVERSED, State.UNRESOLVED}
+)
 
 
 class SettlementState(StrEnum):
@@ -37,16 +55,22 @@ class SettlementState(StrEnum):
 
 
 TRANSITIONS: Mapping[State | None, frozenset[State]] = {
-    None: frozenset({State.EXECUTING}),
+    None: frozenset({State.EXECUTING, State.CLAIMED}),
     State.EXECUTING: frozenset({State.SETTLING, State.RELEASED}),
+    State.CLAIMED: frozenset({State.SETTLING, State.RELEASED}),
     State.SETTLING: frozenset({State.SETTLED, State.UNPAID, State.UNRESOLVED}),
-    State.SETTLED: frozenset({State.REVERSED}),
+    # Straight to the end: settled again after a reorganisation, and served or owed back before (never run twice).
+    State.SETTLED: frozenset({State.REVERSED, State.EXECUTING_PAID, State.FULFILLED, State.REFUND_DUE}),
+    State.EXECUTING_PAID: frozenset({State.FULFILLED, State.REFUND_DUE}),
+    State.FULFILLED: frozenset({State.REVERSED}),
     State.REVERSED: frozenset({State.SETTLING}),
     State.UNRESOLVED: frozenset({State.SETTLING}),
     State.RELEASED: frozenset({State.PAID_UNSERVED}),
     State.UNPAID: frozenset({State.PAID_UNSERVED}),
     State.PAID_UNSERVED: frozenset({State.REFUNDED}),
+    State.REFUND_DUE: frozenset({State.REFUNDED, State.CREDITED, State.REVERSED}),
     State.REFUNDED: frozenset(),
+    State.CREDITED: frozenset(),
 }
 
 SETTLEMENT_TRANSITIONS: Mapping[SettlementState | None, frozenset[SettlementState]] = {

@@ -7,15 +7,16 @@ ever compared with them (threats 16-19). ``exact`` means ``==``.
 from collections.abc import Iterable
 
 from tollgate.errors import Refusal
+from tollgate.payment.states import Flow
 from tollgate.wire.models import Authorization, PaymentPayload, Requirements
 from tollgate.wire.reasons import Reason
 
+# The field of ``extra`` that says what comes first; left out it is ``authorization`` (x402 v2, payment flows).
+PAYMENT_FLOW = "paymentFlow"
 # The official SDK's margin: a block or two, and the clock's skew against the chain (threat 44).
 EXPIRY_MARGIN_SECONDS = 6
 # What an honest buyer's clock may run ahead of ours (threat 45).
 LIFETIME_SLACK_SECONDS = 60
-# The flow of an offer that names none.
-_FLOW, _AUTHORIZATION = "paymentFlow", "authorization"
 
 
 def match_requirements(payment: PaymentPayload, offered: Iterable[Requirements]) -> Requirements:
@@ -34,13 +35,18 @@ def match_requirements(payment: PaymentPayload, offered: Iterable[Requirements])
             and accepted.max_timeout_seconds == requirements.max_timeout_seconds
             and all(accepted.extra.get(k) == v for k, v in requirements.extra.items())
             # Whoever says settle-first, or escrow, agreed to something else than we offered (x402 v2, 6.1).
-            and accepted.extra.get(_FLOW, _AUTHORIZATION) == requirements.extra.get(_FLOW, _AUTHORIZATION)
+            and accepted.extra.get(PAYMENT_FLOW, Flow.AUTHORIZATION) == flow_of(requirements)
         ):
             return requirements
     raise Refusal(
         Reason.NO_MATCHING_REQUIREMENTS,
         "The accepted requirements are not among those that this route offers.",
     )
+
+
+def flow_of(requirements: Requirements) -> Flow:
+    """What an offer says comes first; one that says nothing is ``authorization``. Raises ``ValueError``."""
+    return Flow(requirements.extra.get(PAYMENT_FLOW, Flow.AUTHORIZATION))
 
 
 def check_authorization(requirements: Requirements, authorization: Authorization) -> None:

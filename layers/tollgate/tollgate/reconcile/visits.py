@@ -20,6 +20,7 @@ from tollgate.payment.record import Payment
 from tollgate.payment.settlement import Confirmed
 from tollgate.payment.states import State
 from tollgate.reconcile.backoff import LONGEST_BACKOFF_SECONDS, backoff_seconds
+from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Bytes32, Network
 
@@ -55,6 +56,7 @@ class Visits:
     payments: PaymentsLedger
     books: Books
     settling: Settling
+    upfront: UpfrontVisits
     chains: VisitChains
     clock: Clock
     new_token: Callable[[], str]
@@ -67,6 +69,12 @@ class Visits:
         """
         now = int(self.clock())
         match payment.state:
+            case State.CLAIMED:
+                self.upfront.claimed(payment)
+            case State.EXECUTING_PAID:
+                self.upfront.executing_paid(payment)
+            case State.SETTLED if payment.unserved or payment.ended:
+                self.upfront.settled(payment)
             case State.EXECUTING:
                 if not payment.alive(now):
                     self.payments.release(payment, now, debt="owner_died")
@@ -78,11 +86,11 @@ class Visits:
                 self._settle(self.payments.reopen(payment, now), until)
             case State.UNRESOLVED:
                 self._try_again(payment, until)
-            case State.SETTLED:
+            case State.SETTLED | State.FULFILLED | State.REFUND_DUE:
                 self._still_there(payment, until)
             case State.RELEASED | State.UNPAID:
                 self._late_proof(payment)
-            case State.PAID_UNSERVED | State.REFUNDED:
+            case State.PAID_UNSERVED | State.REFUNDED | State.CREDITED:
                 self.payments.reschedule(payment, None)
 
     def _settle(self, payment: Payment, until: float) -> None:

@@ -21,6 +21,7 @@ from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.ledger.routes import RoutesTable
+from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.settings import read_ledger_settings, read_proxy_settings, read_settings
 from tollgate.wiring.settler import make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
@@ -49,6 +50,7 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
     chains = ConfiguredChains(settings, secret)
     parts = Parts(
         payments=PaymentsLedger(payments, S3Bodies(_make_s3, proxy.answers_bucket)),
+        upfront=UpfrontLedger(payments),
         payers=Payers(payments),
         books=Books(payments),
         resends=Resends(payments),

@@ -12,8 +12,10 @@ from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.routes import RoutesTable
+from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
 from tollgate.reconcile.sweep import Sweep
+from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.reconcile.visits import Visits
 from tollgate.settings import read_ledger_settings, read_settings
 from tollgate.wiring.settler import make_settler
@@ -39,6 +41,7 @@ class Reconciler:
             payments=payments,
             books=books,
             settling=Settling(payments, books, self.settler, time.time, time.sleep, self.journal),
+            upfront=UpfrontVisits(payments, UpfrontLedger(table), time.time, self.journal),
             chains=chains,
             clock=time.time,
             new_token=new_token,
