@@ -160,8 +160,8 @@ def _parser() -> argparse.ArgumentParser:
         "refunded",
         parents=[common, stack],
         help="write down that a PAID_UNSERVED or REFUND_DUE payment was sent back",
-        description="Marks a PAID_UNSERVED or REFUND_DUE payment as REFUNDED and closes what is owed. It moves no money and asks"
-        " no chain: send the money back first, then say in which transaction.",
+        description="Marks a PAID_UNSERVED or REFUND_DUE payment as REFUNDED and closes what is owed."
+        " It moves no money and asks no chain: send the money back first, then say in which transaction.",
     )
     refunded.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
     refunded.add_argument(
@@ -172,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         "credited",
         parents=[common, stack],
         help="write down that a REFUND_DUE payment was made good in another way",
-        description="Marks a REFUND_DUE payment as CREDITED: a voucher, an invoice, anything but a transfer of its money.",
+        description="Marks a REFUND_DUE payment as CREDITED: by a voucher, say, not by a transfer.",
     )
     credit.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
     credit.add_argument("--reference", required=True, metavar="WORD", help="what made it good, in one word: a ticket")
