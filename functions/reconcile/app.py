@@ -1,4 +1,4 @@
-"""Reconcile: every minute, publish the relayers' gas and finish what was left open."""
+"""Reconcile: every minute, publish the relayers' gas, finish what was left open, compare chain and books."""
 
 import time
 from typing import Any
@@ -34,5 +34,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         )
     finally:
         # Whatever ails the status, payments are finished; the error stays loud.
-        visited = _reconciler.sweep.run(deadline)
+        visited = _reconciler.run(deadline)
     return {"visited": visited}

@@ -35,6 +35,7 @@ from tollgate.gateway.settling import Settling
 from tollgate.gateway.upstream import HttpUpstream
 from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
+from tollgate.ledger.discrepancies import Discrepancies
 from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payment_items import REVENUE_SHARDS
@@ -49,7 +50,11 @@ from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.record import Payment
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
+from tollgate.reconcile.receipts import ReceiptCheck
+from tollgate.reconcile.receivers import Receivers
+from tollgate.reconcile.scan import Scan
 from tollgate.reconcile.sweep import Sweep
+from tollgate.reconcile.unexplained import Unexplained
 from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.reconcile.visits import Visits
 from tollgate.wire.models import Requirements
@@ -146,6 +151,9 @@ class World:
         self.network = info.network
         self.payments = PaymentsLedger(self.table, S3Bodies(self._make_s3, self.bucket))
         self.books = Books(self.table)
+        self.discrepancies = Discrepancies(self.table)
+        chains = Chains(self.network, self.evm)
+        self.receivers = Receivers(self.discrepancies, self.snapshot, chains, self.clock)
         self.requirements = Requirements(
             "exact",
             self.network,
@@ -229,8 +237,12 @@ class World:
 
     def current(self) -> Catalogue:
         """The routes as they stand: this world is its own catalogue source."""
+        return Catalogue(self.snapshot())
+
+    def snapshot(self) -> Snapshot:
+        """What a routes table would hold."""
         status = NetworkStatus(self.network, self.relayers, self.has_gas, int(self.clock()))
-        return Catalogue(Snapshot(tuple(self.routes), (status,), 1))
+        return Snapshot(tuple(self.routes), (status,), 1)
 
     def fresh(self) -> Catalogue:
         """The same: nothing is cached here."""
@@ -309,6 +321,7 @@ class World:
             books=self.books,
             settling=settling,
             upfront=UpfrontVisits(self.payments, UpfrontLedger(self.table), self.clock, self.diary),
+            receipts=ReceiptCheck(self.discrepancies, self.receivers, self.clock, self.diary),
             chains=Chains(self.network, self.evm),
             clock=self.clock,
             new_token=self.new_token,
@@ -316,6 +329,13 @@ class World:
         )
         sweep = Sweep(WorkList(self.table), visits, self.clock, self.diary)
         return sweep.run(self.clock() + seconds)
+
+    def compare(self, seconds: float = 60.0) -> None:
+        """The other half of a pass: the chain's transfers against the books."""
+        chains = Chains(self.network, self.evm)
+        unexplained = Unexplained(self.discrepancies, chains, self.clock, self.diary)
+        scan = Scan(self.discrepancies, self.receivers, unexplained, chains, self.clock, self.diary)
+        scan.run(self.clock() + seconds)
 
     def submit(self, payment: dict[str, Any]) -> str:
         """Somebody else puts the payment on chain; returns the transaction's hash."""

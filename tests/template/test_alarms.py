@@ -134,11 +134,13 @@ def test_an_open_payment_rings_when_it_stays_and_is_seen_again_before_it_stops(t
 
 
 def test_reconcile_that_cannot_keep_up_or_gave_up_rings(template: dict[str, Any]) -> None:
-    """A lag of more than a few passes, and anything parked, for as long as it is."""
+    """A lag of more than a few passes, anything parked and any discrepancy, for as long as it lasts."""
     alarms = _alarms(template)
     for name, metric, rings, silent in (
         ("ReconcileLagAlarm", "reconcile.done.lag_seconds", 601, 120),
         ("ParkedPaymentsAlarm", "reconcile.done.parked_payments", 1, 0),
+        ("DiscrepancyAlarm", "reconcile.scanned.discrepancies", 1, 0),
+        ("ScanLagAlarm", "reconcile.scanned.lag_seconds", 3_601, 600),
     ):
         alarm = alarms[name]
         assert (alarm["MetricName"], alarm["Statistic"]) == (metric, "Maximum")

@@ -74,6 +74,7 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
     "ReconcileRole": [
         *[(f"dynamodb:{action}", PAYMENTS) for action in READS + WRITES],
         ("dynamodb:Query", {"Fn::Sub": "${PaymentsTable.Arn}/index/work"}),
+        ("dynamodb:BatchGetItem", ROUTES),
         ("dynamodb:PutItem", ROUTES),
         ("lambda:InvokeFunction", SETTLE),
         ("secretsmanager:GetSecretValue", RPC_SECRET),

@@ -16,7 +16,7 @@ from tollgate.chain.rpc import Call, RpcClient, RpcError, is_busy
 from tollgate.chain.uses import Use, UseFinder, token_call
 from tollgate.errors import ChainUnavailable
 from tollgate.payment.networks import Asset, NetworkInfo
-from tollgate.payment.settlement import TransferProof
+from tollgate.payment.settlement import TransferProof, TransferSeen
 from tollgate.schemes.exact import eip3009
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Address, Bytes32
@@ -202,6 +202,28 @@ class EvmChain:
         if block.number != number:
             raise answers.odd("a block")
         return block.hash
+
+    def head(self, timeout: float) -> Head:
+        """The newest block that this node has."""
+        return answers.head(self._ask([("eth_getBlockByNumber", ["latest", False])], timeout)[0])
+
+    def transfers_to(
+        self, asset: Asset, to: Address, low: int, high: int, timeout: float
+    ) -> tuple[tuple[TransferSeen, ...], Head]:
+        """Every transfer of the token to an address in blocks ``low`` to ``high``, and the block at ``high``.
+
+        All of them or none: a node that has not got block ``high`` yet, or refuses the range, is ``ChainUnavailable``.
+        """
+        topics = ["0x" + eip3009.TRANSFER_TOPIC.hex(), None, "0x" + eip3009.address_word(to).hex()]
+        query = {"address": asset.address.lower, "fromBlock": hex(low), "toBlock": hex(high), "topics": topics}
+        block, found = self._ask([("eth_getBlockByNumber", [hex(high), False]), ("eth_getLogs", [query])], timeout)
+        last = answers.head(block)
+        seen = [eip3009.read_transfer(log, asset.address) for log in answers.logs(found)]
+        transfers = tuple(transfer for transfer in seen if transfer is not None)
+        strangers = any(t.to != to or not low <= t.block_number <= high for t in transfers)
+        if last.number != high or strangers or len(transfers) != len(seen):
+            raise answers.odd("logs")
+        return transfers, last
 
     def domain_matches(self, asset: Asset, timeout: float) -> bool:
         """Whether the token's own ``DOMAIN_SEPARATOR()`` is the pinned one; false where it has none."""

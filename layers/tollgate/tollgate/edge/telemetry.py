@@ -25,6 +25,7 @@ _WARNINGS = frozenset(
         Event.CHAIN_UNAVAILABLE,
         Event.RECONCILE_ITEM_FAILED,
         Event.RECONCILE_PARKED,
+        Event.RECONCILE_UNEXPLAINED,
     }
 )
 

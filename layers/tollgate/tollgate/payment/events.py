@@ -53,6 +53,9 @@ class Event(StrEnum):
     RECONCILE_DONE = "reconcile.done"
     RECONCILE_ITEM_FAILED = "reconcile.item_failed"
     RECONCILE_PARKED = "reconcile.parked"
+    RECONCILE_SCANNED = "reconcile.scanned"
+    RECONCILE_UNEXPLAINED = "reconcile.unexplained"
+    RECONCILE_EXPLAINED = "reconcile.explained"
 
 
 # Fields that are metrics too, named "<event>.<field>": what an alarm compares with a number. Those whose name
@@ -64,6 +67,8 @@ MEASURED: Mapping[Event, tuple[str, ...]] = MappingProxyType(
         # The age of the oldest payment that is neither settled nor given up; 0 when the pass saw none.
         # How long what was due the longest had waited when the pass began, and how many items are parked.
         Event.RECONCILE_DONE: ("oldest_open_seconds", "lag_seconds", "parked_payments"),
+        # How far behind the chain the comparison is with whoever it is the furthest, and what waits for a person.
+        Event.RECONCILE_SCANNED: ("lag_seconds", "discrepancies"),
     }
 )
 

@@ -113,6 +113,18 @@ class TransferProof:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferSeen:
+    """A Transfer log as the chain shows it, whatever made it; ``value`` in atomic units."""
+
+    from_: Address
+    to: Address
+    value: int
+    transaction: Bytes32
+    log_index: int
+    block_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """Paid. ``ours``: the mined transaction was sent by this facilitator's own relayer."""
 

@@ -4,10 +4,11 @@ Every write is conditioned on the state and fence that were read, so a visit may
 or stop half-way (threats 98, 99). A live lease is never touched (rule 11). It signs nothing: it invokes settle.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tollgate.chain.answers import Receipt
 from tollgate.chain.uses import Use
 from tollgate.errors import ChainUnavailable
 from tollgate.gateway.ports import Clock
@@ -20,6 +21,7 @@ from tollgate.payment.record import Payment
 from tollgate.payment.settlement import Confirmed
 from tollgate.payment.states import State
 from tollgate.reconcile.backoff import LONGEST_BACKOFF_SECONDS, backoff_seconds
+from tollgate.reconcile.receipts import ReceiptCheck
 from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Bytes32, Network
@@ -41,6 +43,9 @@ class VisitChain(Protocol):
     def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
         """The hash of the block at a height, ``None`` where there is none. Raises ``ChainUnavailable``."""
 
+    def receipt(self, transactions: Sequence[Bytes32], timeout: float) -> Receipt | None:
+        """That of the first that is mined; ``None`` proves nothing. Raises ``ChainUnavailable``."""
+
 
 class VisitChains(Protocol):
     """The configured networks."""
@@ -57,6 +62,7 @@ class Visits:
     books: Books
     settling: Settling
     upfront: UpfrontVisits
+    receipts: ReceiptCheck
     chains: VisitChains
     clock: Clock
     new_token: Callable[[], str]
@@ -156,6 +162,7 @@ class Visits:
         info = network_info(payment.id.network)
         final_at = payment.settled_at + int(info.final_blocks * info.block_seconds)
         if now >= final_at:
+            self.receipts.check(payment, self._chain(payment))
             self.payments.reschedule(payment, None, forget_signature=True)
         else:
             self.payments.reschedule(payment, final_at + 1)

@@ -9,12 +9,17 @@ from aws_lambda_powertools import Logger, Metrics
 from tollgate.edge.telemetry import PowertoolsJournal
 from tollgate.gateway.settling import Settling
 from tollgate.ledger.books import Books
+from tollgate.ledger.discrepancies import Discrepancies
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
+from tollgate.reconcile.receipts import ReceiptCheck
+from tollgate.reconcile.receivers import Receivers
+from tollgate.reconcile.scan import Scan
 from tollgate.reconcile.sweep import Sweep
+from tollgate.reconcile.unexplained import Unexplained
 from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.reconcile.visits import Visits
 from tollgate.settings import read_ledger_settings, read_settings
@@ -23,7 +28,7 @@ from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_toke
 
 
 class Reconciler:
-    """What the reconcile function runs: publish the relayers, then one sweep."""
+    """What the reconcile function runs: publish the relayers, then one pass."""
 
     def __init__(self, logger: Logger, metrics: Metrics) -> None:
         settings = read_settings(os.environ)
@@ -37,14 +42,26 @@ class Reconciler:
         self.routes = RoutesTable(dynamo, ledger.routes_table, settings.network_ids)
         payments = PaymentsLedger(table)
         books = Books(table)
+        rows = Discrepancies(table)
+        receivers = Receivers(rows, self.routes.load, chains, time.time)
         visits = Visits(
             payments=payments,
             books=books,
             settling=Settling(payments, books, self.settler, time.time, time.sleep, self.journal),
             upfront=UpfrontVisits(payments, UpfrontLedger(table), time.time, self.journal),
+            receipts=ReceiptCheck(rows, receivers, time.time, self.journal),
             chains=chains,
             clock=time.time,
             new_token=new_token,
             journal=self.journal,
         )
         self.sweep = Sweep(WorkList(table), visits, time.time, self.journal)
+        unexplained = Unexplained(rows, chains, time.time, self.journal)
+        self.scan = Scan(rows, receivers, unexplained, chains, time.time, self.journal)
+
+    def run(self, deadline: float) -> int:
+        """Payments first, then the comparison with what time is left; returns how many payments were visited."""
+        try:
+            return self.sweep.run(deadline)
+        finally:
+            self.scan.run(deadline)

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from tollgate.errors import Refusal
 from tollgate.payment.networks import Asset
+from tollgate.payment.settlement import TransferSeen
 from tollgate.schemes.logs import Log
 from tollgate.schemes.secp256k1 import recover_address
 from tollgate.wire.keccak import keccak256
@@ -113,6 +114,33 @@ def is_cancellation(log: Log, asset_address: Address, payer: Address, nonce: Byt
 
 def _about(log: Log, topic: bytes, asset_address: Address, payer: Address, nonce: Bytes32) -> bool:
     return log.address == asset_address and log.topics == (topic, address_word(payer), nonce.raw)
+
+
+def read_transfer(log: Log, asset_address: Address) -> TransferSeen | None:
+    """What a ``Transfer`` of the token says; ``None`` for any other log."""
+    if log.address != asset_address or len(log.topics) != 3 or log.topics[0] != TRANSFER_TOPIC or len(log.data) != 32:
+        return None
+    return TransferSeen(
+        from_=Address(log.topics[1][12:]),
+        to=Address(log.topics[2][12:]),
+        value=int.from_bytes(log.data, "big"),
+        transaction=log.transaction,
+        log_index=log.log_index,
+        block_number=log.block_number,
+    )
+
+
+def authorization_before(logs: Sequence[Log], transfer: TransferSeen, asset_address: Address) -> Bytes32 | None:
+    """The nonce of the ``AuthorizationUsed`` by the sender that directly precedes a transfer, if one does."""
+    for log in logs:
+        if (
+            (log.transaction, log.log_index, log.address)
+            == (transfer.transaction, transfer.log_index - 1, asset_address)
+            and len(log.topics) == 3
+            and log.topics[:2] == (AUTHORIZATION_USED_TOPIC, address_word(transfer.from_))
+        ):
+            return Bytes32(log.topics[2])
+    return None
 
 
 def find_transfer(logs: Sequence[Log], asset_address: Address, a: Authorization) -> Log | None:
