@@ -135,7 +135,7 @@ def test_a_payment_that_is_booked_within_the_grace_leaves_nothing(shop: World) -
     payment = shop.sign(shop.buyer(), shop.offer())
     assert shop.request(payment=payment, seconds=7).status == 503
     deep(shop)
-    shop.compare()
+    later(shop, 50)
     assert len(rows(shop, discrepancies.SEEN)) == 1
     shop.settler.lose_answers = 0
     shop.skew += 40
