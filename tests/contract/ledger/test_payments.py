@@ -217,25 +217,25 @@ def test_a116_three_wait_and_a_dead_waiter_makes_room(payments_table: Table) -> 
     """Slots are bounded, given back, and run out by themselves."""
     resends = Resends(payments_table)
     id = some_claim().id
-    assert [resends.take_slot(id, NOW, NOW + 10) for _ in range(4)] == [0, 1, 2, None]
-    resends.free_slot(id, 1)
-    assert resends.take_slot(id, NOW, NOW + 10) == 1
-    assert resends.take_slot(id, NOW + 11, NOW + 20) == 0
+    assert [resends.take_slot(id, NOW, NOW + 10, by) for by in "abcd"] == [0, 1, 2, None]
+    resends.free_slot(id, 1, "b")
+    assert resends.take_slot(id, NOW, NOW + 10, "e") == 1
+    assert resends.take_slot(id, NOW + 11, NOW + 20, "f") == 0
 
 
 def test_an_address_admits_three_times(ledger: PaymentsLedger, payments_table: Table) -> None:
     """Rule 6: the source address is worth three answers."""
     payment = ledger.claim(some_claim())
     resends = Resends(payments_table)
-    assert [resends.count_address_resend(payment.id) for _ in range(4)] == [True, True, True, False]
+    assert [resends.count_address_resend(payment.id, by) for by in "abcd"] == [True, True, True, False]
 
 
 def test_a_fresh_signature_works_once(payments_table: Table) -> None:
     """Its nonce is kept."""
     resends = Resends(payments_table)
     payer = some_address()
-    assert resends.use_signature(payer, "nonce123", NOW, 600)
-    assert not resends.use_signature(payer, "nonce123", NOW, 600)
+    assert resends.use_signature(payer, "nonce123", NOW, 600, "a")
+    assert not resends.use_signature(payer, "nonce123", NOW, 600, "b")
 
 
 def test_a_payment_keeps_its_whole_history(ledger: PaymentsLedger, books: Books) -> None:

@@ -65,11 +65,11 @@ class Deliverer:
     def _spend(self, call: Call, payment: Payment, proof: Proof) -> bool:
         """Count what may be used only so often: a fresh signature once, an address three times."""
         if proof is Proof.SOURCE_ADDRESS:
-            return self.parts.resends.count_address_resend(payment.id)
+            return self.parts.resends.count_address_resend(payment.id, self.parts.new_token())
         if proof is Proof.FRESH_SIGNATURE:
             fresh = call.caller.fresh
             return fresh is not None and self.parts.resends.use_signature(
-                payment.id.payer, fresh.nonce, self.parts.now(), 2 * MAX_AGE_SECONDS
+                payment.id.payer, fresh.nonce, self.parts.now(), 2 * MAX_AGE_SECONDS, self.parts.new_token()
             )
         return True
 

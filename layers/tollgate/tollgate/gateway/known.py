@@ -57,13 +57,14 @@ class KnownPayments:
         return outcome
 
     def _wait_in_turn(self, call: Call, payment: Payment) -> Payment:
-        slot = self.parts.resends.take_slot(payment.id, self.parts.now(), math.ceil(call.deadline))
+        by = self.parts.new_token()
+        slot = self.parts.resends.take_slot(payment.id, self.parts.now(), math.ceil(call.deadline), by)
         if slot is None:
             return payment
         try:
             return self._wait(call, payment)
         finally:
-            self.parts.resends.free_slot(payment.id, slot)
+            self.parts.resends.free_slot(payment.id, slot, by)
 
     def _wait(self, call: Call, payment: Payment) -> Payment:
         """Until the outcome is known or this invocation's time is up; takes over from the dead."""

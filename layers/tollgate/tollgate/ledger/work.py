@@ -6,6 +6,7 @@ pass has been counted. ``attempts`` counts looks since the payment last moved; `
 that did not come back: they raised what is a bug, or their process died.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,16 +58,23 @@ class WorkList:
     def begin(self, item: Item, due: int) -> Item:
         """Count a look and push the item back to ``due`` before it is looked at; the item as it then stands.
 
-        Raises ``LostRace`` when somebody else began it, or it moved, since ``item`` was read.
+        A write whose answer was lost is known again by its random token (threat 41). Raises ``LostRace`` when
+        somebody else began it, or it moved, since ``item`` was read.
         """
+        by = secrets.token_hex(16)
         update = Update(
             item["pk"],
-            "SET due = :due ADD attempts :one, strikes :one",
+            "SET due = :due, begun_by = :by ADD attempts :one, strikes :one",
             "due = :seen AND #work = :work",
-            {":due": due, ":one": 1, ":seen": item["due"], ":work": item["work"]},
+            {":due": due, ":one": 1, ":seen": item["due"], ":work": item["work"], ":by": by},
             {"#work": "work"},
         )
-        return self._table.write(update)
+        try:
+            return self._table.write(update)
+        except ConditionFailed as lost:
+            if lost.item is None or lost.item.get("begun_by") != by:
+                raise
+            return lost.item
 
     def end(self, pk: str) -> None:
         """The look came back, whatever it found: no strike."""
