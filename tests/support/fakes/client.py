@@ -24,6 +24,7 @@ BALANCE = 1_000_000
 # Seconds between resends; after the last one the client gives up.
 PAUSES = (2, 5, 20, 20, 60, 120, 300, 900, 1800)
 MOST_SIGNATURES = 3
+MOST_SIGN_INS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,12 @@ class Buyer:
     # Waits, between two sends: drivers let reconcile run meanwhile.
     wait: Callable[[float], None] | None = None
 
+    # What it held before it bought, atomic units.
+    balance: int = 0
+
     def __post_init__(self) -> None:
         self.world.node.mint(str(self.address), BALANCE)
+        self.balance = self.world.node.balance(str(self.address))
 
     @property
     def key(self) -> bytes:
@@ -127,6 +132,7 @@ class Buyer:
     def pursue(self, header: str) -> Told:
         """Send a payment, and whatever it takes afterwards."""
         told = self.send(header)
+        signed_in = 0
         for pause in PAUSES:
             if 200 <= told.answer.status < 300:
                 self.body = told.answer.body
@@ -137,18 +143,22 @@ class Buyer:
                     return told
                 header = self.sign(told.offer)
                 told = self.send(header)
-            elif told.code == "payment_already_used":
-                how = json.loads(told.answer.body)["details"]["signIn"]
-                told = self.send(header, self.sign_in(how))
-                if 200 <= told.answer.status < 300:
-                    self.body = told.answer.body
-                return told
+            elif told.code == "payment_already_used" and signed_in < MOST_SIGN_INS:
+                # Asked to show the wallet: a signature that pays nothing.
+                signed_in += 1
+                told = self.send(header, self.sign_in(json.loads(told.answer.body)["details"]["signIn"]))
             elif not _unknown(told):
                 return told
             else:
                 (self.wait or self.world.advance)(pause)
                 told = self.send(header)
         return told
+
+    def secrets(self) -> list[str]:
+        """What no log may hold."""
+        sent = [decode(header) for header in self.signed]
+        found = [message["payload"]["signature"][2:] for message in sent]
+        return [*found, *([self.identifier] if self.identifier else []), self.key.hex()]
 
     def sign_in(self, how: dict[str, Any]) -> str:
         """The fresh signature that a 409 asks for."""

@@ -34,6 +34,8 @@ class Process:
     name: str
     number: int
     alive: bool = True
+    # The payment header that it was called with, if it was.
+    about: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
@@ -63,8 +65,12 @@ class Effects:
 
     def __init__(self, plan: Plan, elapsed: Callable[[], float]) -> None:
         self.plan = dict(plan)
+        # What goes wrong by itself in this world, plan or not: at the n-th effect of a kind, or at all of them.
+        self.script: dict[tuple[str, int], str] = {}
+        self.always: dict[str, str] = {}
         self.log: list[Effect] = []
-        self.fired: set[int] = set()
+        self.fired: dict[int, str] = {}
+        self._kinds: dict[str, int] = {}
         # Called before every effect and read, in the process's own thread: where interleavings are stepped.
         self.gate: Gate | None = None
         # Called with ("before" | "after", effect): where scenarios put the acts of others.
@@ -124,9 +130,11 @@ class Effects:
             self.gate(process, kind, detail)
         effect = Effect(len(self.log), str(process), kind, detail, self._elapsed())
         self.log.append(effect)
-        fault = self.plan.get(effect.index)
+        nth = self._kinds.get(kind, 0)
+        self._kinds[kind] = nth + 1
+        fault = self.plan.get(effect.index) or self.script.get((kind, nth)) or self.always.get(kind)
         if fault is not None:
-            self.fired.add(effect.index)
+            self.fired[effect.index] = fault
         if fault == "before":
             self._kill(process, effect)
         if fault == "refuse":
@@ -153,7 +161,7 @@ class Effects:
 
     def story(self) -> str:
         """The effects with what went wrong, one a line."""
-        return "\n".join(f"{e}{'   <== ' + self.plan[e.index] if e.index in self.fired else ''}" for e in self.log)
+        return "\n".join(f"{e}{'   <== ' + self.fired[e.index] if e.index in self.fired else ''}" for e in self.log)
 
 
 def _error(error: Callable[[str], Exception] | None, fault: str, effect: Effect) -> Exception:

@@ -69,6 +69,8 @@ class FakeNode:
         self.pool: list[Sent] = []
         self.blocks: dict[int, Block] = {}
         self.transactions: dict[str, Mined] = {}
+        # Every transaction that ever reached the pool, mined or not.
+        self.seen: dict[str, Sent] = {}
         self.requests = 0
         self._effects = effects
         self._evm = TokenEvm(token, info.network.chain_id)
@@ -203,9 +205,10 @@ class FakeNode:
             if (other.sender, other.nonce) == (sent.sender, sent.nonce):
                 if not _outbids(sent, other):
                     return RpcError(-32000, "replacement transaction underpriced")
-                self.pool[position] = sent
+                self.pool[position] = self.seen[sent.hash] = sent
                 return sent.hash
         self.pool.append(sent)
+        self.seen[sent.hash] = sent
         return sent.hash
 
     def _answer(self, method: str, params: list[Any]) -> Any:

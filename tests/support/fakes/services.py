@@ -62,9 +62,9 @@ class FakeUpstream:
         self.failure: FailureKind | None = None
         self.seconds = 0.1
         self.padding = 0
-        # (method, url, body) of every run, and whether its answer was a 2xx that may be sold.
-        self.runs: list[tuple[str, str, bytes]] = []
-        self.served: list[bytes] = []
+        # The payment header of every run, and of those whose answer was a 2xx, with its body.
+        self.runs: list[str] = []
+        self.served: list[tuple[str, bytes]] = []
 
     def fetch(
         self,
@@ -79,7 +79,9 @@ class FakeUpstream:
         """One run. Raises ``UpstreamFailed``."""
 
         def run() -> UpstreamAnswer:
-            self.runs.append((method, target.url, body))
+            process = self._effects.current()
+            paid_by = process.about if process else ""
+            self.runs.append(paid_by)
             self._sleep(min(self.seconds, timeout))
             if self.failure is not None:
                 raise UpstreamFailed(self.failure)
@@ -87,7 +89,7 @@ class FakeUpstream:
                 raise UpstreamFailed(FailureKind.TIMEOUT)
             text = f"paid-body-{len(self.runs)}-".encode() + b"x" * self.padding
             if 200 <= self.status < 300:
-                self.served.append(text)
+                self.served.append((paid_by, text))
             return UpstreamAnswer(self.status, (("content-type", "text/plain"),), text)
 
         return self._effects.perform("fetch", f"{method} {target.url}", run)

@@ -66,6 +66,8 @@ class FakeWorld(World):
         # Every answer that left, with the request; what raised in a process, with the process's name.
         self.answers: list[tuple[Request, Answer]] = []
         self.failures: list[tuple[str, Exception]] = []
+        # Invocations that were not over when their time was: (process, seconds over).
+        self.late: list[tuple[str, float]] = []
         # Called with every answer as it leaves.
         self.on_answer: list[Callable[[Request, Answer], None]] = []
         # Warm instances: what a crash takes with it.
@@ -119,10 +121,12 @@ class FakeWorld(World):
             for watcher in self.on_answer:
                 watcher(request, answer)
 
-        with self.effects.process("proxy"):
+        with self.effects.process("proxy") as process:
+            process.about = request.headers.get("payment-signature", "")
             gateway = self._gateways.pop() if self._gateways else self._cold_gateway()
             try:
                 answer = self._answer(gateway, request, deadline)
+                self._in_time(str(process), deadline)
                 if "payment-signature" in request.headers:
                     self.effects.perform("answer", str(answer.status), lambda: leave(answer), _gateway_timeout)
                 else:
@@ -135,6 +139,10 @@ class FakeWorld(World):
                 return TIMED_OUT
             self._gateways.append(gateway)
             return answer
+
+    def _in_time(self, process: str, deadline: float) -> None:
+        if self.clock.now > deadline:
+            self.late.append((process, self.clock.now - deadline))
 
     def _answer(self, gateway: Gateway, request: Request, deadline: float) -> Answer:
         try:
@@ -149,14 +157,16 @@ class FakeWorld(World):
 
     def _settle(self, event: dict[str, Any], timeout: float) -> dict[str, Any] | None:
         """One invocation of settle, as functions/settle does it; ``None`` when it failed or died."""
-        with self.effects.process("settle"):
+        with self.effects.process("settle") as process:
             if self._services:
                 service = self._services.pop()
             else:
                 self.evm = EvmChain(self.node, self.info)
                 service = self.make_service()
             try:
-                outcome = self._serve(service, event, self.clock.now + min(SETTLE_SECONDS, timeout))
+                deadline = self.clock.now + min(SETTLE_SECONDS, timeout)
+                outcome = self._serve(service, event, deadline)
+                self._in_time(str(process), deadline)
             except Crash:
                 return None
             self._services.append(service)

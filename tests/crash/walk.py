@@ -1,0 +1,179 @@
+"""One world from its first request to quiet: a buyer who follows the rules, time, reconcile, and the invariants."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tests.crash.invariants import ALL, Watch
+from tests.support.fakes.client import Buyer
+from tests.support.fakes.effects import CRASHES, Effect, Plan
+from tests.support.fakes.world import START, FakeWorld
+
+# Reconcile's schedule, and how often a payment may be looked at before that counts as never ending.
+MINUTE = 60
+MOST_PASSES = 60
+
+# What may go wrong at an effect of each kind besides a crash; a crash is possible at all of them.
+FAULTS: dict[str, tuple[str, ...]] = {
+    "dynamo": ("echo", "lost", "refuse"),
+    "sign": ("refuse",),
+    "send": ("lost", "refuse"),
+    "fetch": (),
+    "s3": ("lost", "refuse"),
+    "invoke": ("lost", "refuse"),
+    "answer": ("lost",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What happens besides the plan. ``prepare`` sets the world up, ``drive`` is what the buyer does.
+
+    ``buyer_leaves``: nobody insists on the body. ``payer_spends``: the payer's balance moves for other reasons.
+    ``rivals``: how many reconcile passes run at once. ``aws_fails``: exceptions of AWS are part of the world.
+    ``end``: the state of the buyer's payment when nothing is killed.
+    """
+
+    name: str
+    end: str
+    prepare: Callable[["Run"], None] = lambda run: None
+    drive: Callable[["Run"], None] = lambda run: run.buyer.pursue(run.header)
+    buyer_leaves: bool = False
+    payer_spends: bool = False
+    rivals: int = 1
+    aws_fails: bool = False
+    identifier: bool = True
+    flow: str = "authorization"
+
+
+@cache
+def standing_offer() -> dict[str, Any]:
+    """The offer of the first route: the same in every world, so it is asked for once."""
+    return Buyer(FakeWorld(), seed=9).offer()
+
+
+class Run:
+    """One visit: a scenario under a plan."""
+
+    def __init__(self, scenario: Scenario, plan: Plan) -> None:
+        self.scenario = scenario
+        self.world = FakeWorld(plan)
+        self.watch = Watch(self)
+        self.aws_fails = scenario.aws_fails or any(fault not in CRASHES for fault in plan.values())
+        self._sweep_at = START + MINUTE
+        self.buyer = self.new_buyer(1)
+        if not scenario.identifier:
+            self.buyer.identifier = ""
+        self.buyers = [self.buyer]
+        self.last_buyer = self.buyer
+        scenario.prepare(self)
+        self.header = self.buyer.sign(standing_offer())
+
+    def new_buyer(self, seed: int) -> Buyer:
+        """A payer with tokens, who lets reconcile run while it waits."""
+        return Buyer(self.world, seed=seed, wait=self.wait)
+
+    def go(self) -> "Run":
+        """The whole story; raises ``Broken``."""
+        self.scenario.drive(self)
+        self._until_quiet()
+        self.world.effects.counting = False
+        self._next_buyer()
+        for breach in self.watch.breaches:
+            raise breach
+        for holds in ALL:
+            holds(self)
+        return self
+
+    def wait(self, seconds: float) -> None:
+        """Pass time; reconcile runs on the minute, as its schedule says."""
+        until = self.world.clock.now + seconds
+        while self._sweep_at <= until:
+            self.world.clock.advance_to(self._sweep_at)
+            self._sweep_at = int(self.world.clock.now) + MINUTE
+            self.reconcile()
+        self.world.clock.advance_to(until)
+
+    def reconcile(self) -> None:
+        """One pass, or several at once that take turns at every step."""
+        if self.scenario.rivals == 1:
+            self.world.reconcile()
+            return
+        rivals = [self.world.reconcile] * self.scenario.rivals
+        for job in self.world.together(*rivals, pick=alternate()):
+            if job.error is not None:
+                raise job.error
+
+    def _until_quiet(self) -> None:
+        for _ in range(MOST_PASSES):
+            due = self.world.next_due()
+            if due is None:
+                return
+            self.world.clock.advance_to(max(due + 1, self.world.clock.now + 1))
+            self.reconcile()
+
+    def _next_buyer(self) -> None:
+        """Somebody else buys, on a chain that is well again."""
+        world = self.world
+        world.effects.always.clear()
+        world.effects.script.clear()
+        world.dynamo.throttle = None
+        world.upstream.status, world.upstream.failure, world.upstream.seconds = 200, None, 0.1
+        self.last_buyer = Buyer(world, seed=77)
+        self.buyers.append(self.last_buyer)
+        self.last_buyer.pursue(self.last_buyer.sign(standing_offer()))
+        self._until_quiet()
+
+    def on(self, kind: str, phase: str, act: Callable[[], None], *, nth: int = 0, detail: str = "") -> None:
+        """Let others act just before or after the ``nth`` effect of a kind that has ``detail`` in it, once."""
+        seen = 0
+
+        def watcher(when: str, effect: Effect) -> None:
+            nonlocal seen
+            if when != phase or effect.kind != kind or detail not in effect.detail:
+                return
+            if seen == nth:
+                act()
+            seen += 1
+
+        self.world.effects.watchers.append(watcher)
+
+    def story(self) -> str:
+        """The plan and the history, for a broken promise."""
+        told = [f"  {at.at - START:8.2f}s {at}" for buyer in self.buyers for at in buyer.told]
+        rows = [f"  {p.id.digest[:8]} {p.state} fence {p.fence}" for p in self.world.all_payments()]
+        rows += [f"  settlement {s.state} {s.slot.nonce if s.slot else '-'}" for s in self.world.all_settlements()]
+        parts = (
+            f"scenario {self.scenario.name}, plan {self.world.effects.plan}",
+            self.world.effects.story(),
+            "told:",
+            *told,
+            "ledger:",
+            *rows,
+            f"failures: {self.world.failures}",
+        )
+        return "\n".join(parts)
+
+
+def alternate() -> Callable[[Any], Any]:
+    """Every step another job, as long as there is one."""
+    last: list[Any] = [None]
+
+    def pick(runnable: Any) -> Any:
+        last[0] = next((job for job in runnable if job is not last[0]), runnable[0])
+        return last[0]
+
+    return pick
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many worlds were visited, by scenario."""
+
+    worlds: dict[str, int] = field(default_factory=dict)
+
+    def visit(self, scenario: Scenario, plan: Plan) -> list[Effect]:
+        """Run one world; the effects that it had. Raises ``Broken``."""
+        self.worlds[scenario.name] = self.worlds.get(scenario.name, 0) + 1
+        return Run(scenario, plan).go().world.effects.log
