@@ -32,7 +32,8 @@ def budget(until: float, now: float) -> float:
 
 def same_business(known: Settlement, request: SettleRequest) -> Settlement:
     """The settlement, if it is this seller's on these terms. Raises ``Refusal`` (threat 39)."""
-    if known.request.seller != request.seller or terms_of(known.request) != terms_of(request):
+    theirs, asked = ((r.seller, r.max_timeout_seconds, terms_of(r)) for r in (known.request, request))
+    if theirs != asked:
         raise Refusal(
             Reason.DUPLICATE_SETTLEMENT,
             "this authorization is settled for another seller or on other terms",
