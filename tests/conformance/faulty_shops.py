@@ -292,6 +292,14 @@ class FailsOnABadHeader(DropsOnABadHeader):
             return Reply(500, {}, b"Internal Server Error")
 
 
+class GivesUpAfterAnError(ReferenceShop):
+    """An answer that was lost is a payment that failed."""
+
+    def refused(self, status: int, record: Record) -> Reply:
+        record.state = "given up"
+        return super().refused(status, record)
+
+
 FAULTY: dict[str, tuple[type[ReferenceShop], ...]] = {
     "R0": (ServesUnpaid, SellsNothing),
     "R1": (NeverSettles, NeverServes),
@@ -325,5 +333,7 @@ FAULTY: dict[str, tuple[type[ReferenceShop], ...]] = {
     "R20b": (KeepsNoRecord,),
     "R22": (Rewrites,),
     "R23": (RecordsOnDelivery, KeepsNoRecord),
+    "F6": (IgnoresSettle, TrustsAnyAnswer),
+    "F9": (IgnoresTheStatus, GivesUpAfterAnError),
     "R24": (DropsOnABadHeader, FailsOnABadHeader),
 }

@@ -1,19 +1,20 @@
-"""R0-R24 of x402-conformance, re-made for EVM: Tollgate passes, a control passes, and what is broken is caught."""
+"""R0-R24, F6 and F9 of x402-conformance, for EVM: Tollgate and a control pass, and what is broken is caught."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from local.chain import Chain
-from tests.conformance import seller_basics, seller_binding, seller_delivery, seller_once
+from tests.conformance import seller_basics, seller_binding, seller_credit, seller_delivery, seller_once
 from tests.conformance.faulty_shops import FAULTY
 from tests.conformance.hostile import NOT_PAID
 from tests.conformance.reference_shop import ReferenceShop
 from tests.conformance.tollgate_shop import TollgateShop
 
-CHECKS = seller_basics.CHECKS | seller_binding.CHECKS | seller_once.CHECKS | seller_delivery.CHECKS
+_MODULES = (seller_basics, seller_binding, seller_once, seller_delivery, seller_credit)
+CHECKS = {id: check for module in _MODULES for id, check in module.CHECKS.items()}
 # Those whose facilitator has to misbehave, or be slow, cannot be run on our own settle.
-WITH_OUR_OWN_SETTLE = sorted(set(CHECKS) - set(NOT_PAID) - {"R18", "R20a", "R20b"})
+WITH_OUR_OWN_SETTLE = sorted(set(CHECKS) - set(NOT_PAID) - {"R18", "R20a", "R20b", "F6", "F9"})
 
 
 @pytest.fixture(autouse=True)
