@@ -51,8 +51,12 @@ def check_offer(stack: Stack, snapshot: Snapshot, report: Report) -> None:
 
 
 def check_facilitator(stack: Stack, report: Report) -> None:
-    """Another facilitator must answer /supported, and settle on every network of this stack."""
-    url = stack.facilitator_url + "/supported"
+    """Other facilitators must answer /supported, and each settle on every network of this stack."""
+    for url in stack.facilitator_url.split(","):
+        _check_facilitator(url + "/supported", stack, report)
+
+
+def _check_facilitator(url: str, stack: Stack, report: Report) -> None:
     todo = "see FacilitatorUrl and FacilitatorSecretName, or deploy without them to settle here"
     try:
         status, _, body = _ask("GET", url)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What the commands need to know of a stack. ``facilitator_url`` is "" while it settles its payments itself."""
+    """What the commands need to know of a stack. ``facilitator_url`` is "" while it settles its payments itself.
+
+    It may be several, separated by commas.
+    """
 
     name: str
     stage: str

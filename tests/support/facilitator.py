@@ -1,7 +1,7 @@
 """A remote facilitator on loopback: honest on a real chain, until a test tells it to lie, break or fall silent."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eth_account import Account
@@ -14,6 +14,7 @@ from tollgate.chain.evm import EvmChain
 from tollgate.chain.rpc import RpcClient
 from tollgate.facilitator.remote import RemoteSettler
 from tollgate.facilitator.remote_http import RemoteHttp
+from tollgate.facilitator.remote_one import RemoteFacilitator
 from tollgate.gateway.ports import Chains, Clock, Sleep
 from tollgate.payment.events import Journal
 from tollgate.wire.primitives import Address, Network
@@ -56,7 +57,7 @@ class Facilitator:
     """Runs until ``stop``; ``on_settle`` and ``on_supported`` may be replaced at any time."""
 
     def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+        self.chain = chain
         self.account: LocalAccount = Account.create()
         chain.give_gas(self.account.address)
         self.on_settle: OnSettle = self.honest
@@ -102,10 +103,19 @@ class Facilitator:
         secret: str = "",
     ) -> RemoteSettler:
         """A fresh process that settles here."""
-        http = RemoteHttp(
-            self.url, "headers" if secret else "", secrets=lambda _: secret, allow_private=True, clock=clock
+        return settler_of([self], chains, journal, clock, sleep, secret=secret)
+
+    def seen_from(self, journal: Journal, clock: Clock, secret: str, *, alone: bool) -> RemoteFacilitator:
+        """It, as another stack sees it; ``secret`` is the value of that stack's secret with headers."""
+        line = RemoteHttp(
+            self.url,
+            "headers" if secret else "",
+            secrets=lambda _: secret,
+            allow_private=True,
+            clock=clock,
+            alone=alone,
         )
-        return RemoteSettler(http, chains, [self._chain.info.network], journal, clock=clock, sleep=sleep)
+        return RemoteFacilitator(self.url.removeprefix("http://"), line, journal, clock)
 
     def pay(self, message: dict[str, Any]) -> str:
         """Put the authorization on chain from its own account; returns the transaction's hash."""
@@ -117,18 +127,18 @@ class Facilitator:
             "gas": 200_000,
             "maxFeePerGas": _FEE,
             "maxPriorityFeePerGas": 10**9,
-            "nonce": int(self._chain.rpc("eth_getTransactionCount", self.account.address, "pending"), 16),
-            "chainId": self._chain.info.network.chain_id,
+            "nonce": int(self.chain.rpc("eth_getTransactionCount", self.account.address, "pending"), 16),
+            "chainId": self.chain.info.network.chain_id,
         }
         raw = self.account.sign_transaction(transaction).raw_transaction
-        sent: str = self._chain.rpc("eth_sendRawTransaction", "0x" + raw.hex().removeprefix("0x"))
+        sent: str = self.chain.rpc("eth_sendRawTransaction", "0x" + raw.hex().removeprefix("0x"))
         self.sent.append(sent)
         return sent
 
     def used(self, message: dict[str, Any]) -> bool:
         """Whether the authorization can be used no more."""
         a = message["paymentPayload"]["payload"]["authorization"]
-        return self._chain.nonce_used(a["from"], bytes.fromhex(a["nonce"][2:]))
+        return self.chain.nonce_used(a["from"], bytes.fromhex(a["nonce"][2:]))
 
     def success(self, message: dict[str, Any], transaction: str) -> dict[str, Any]:
         """The answer that names a transaction."""
@@ -143,19 +153,19 @@ class Facilitator:
         """Pay if it can be paid, and say what happened as PyPI ``x402`` says it."""
         a = message["paymentPayload"]["payload"]["authorization"]
         refused = {"success": False, "transaction": "", "network": message["paymentRequirements"]["network"]}
-        head = self._chain.rpc("eth_getBlockByNumber", "latest", False)
+        head = self.chain.rpc("eth_getBlockByNumber", "latest", False)
         if self.used(message):
             reply(handler, {**refused, "errorReason": "invalid_exact_evm_nonce_already_used"})
         elif int(head["timestamp"], 16) >= int(a["validBefore"]):
             reply(handler, {**refused, "errorReason": "invalid_exact_evm_payload_authorization_valid_before"})
-        elif self._chain.balance(a["from"]) < int(a["value"]):
+        elif self.chain.balance(a["from"]) < int(a["value"]):
             reply(handler, {**refused, "errorReason": "insufficient_funds"})
         else:
             reply(handler, self.success(message, self.pay(message)))
 
     def says_what_it_supports(self, handler: Handler) -> None:
         """The usual answer of GET /supported."""
-        kind = {"x402Version": 2, "scheme": "exact", "network": str(self._chain.info.network)}
+        kind = {"x402Version": 2, "scheme": "exact", "network": str(self.chain.info.network)}
         reply(handler, {"kinds": [kind], "extensions": [], "signers": {"eip155:*": [self.account.address]}})
 
     def stop(self) -> None:
@@ -167,6 +177,22 @@ class Facilitator:
             self.on_supported(handler)
         else:
             self.on_settle(self.posts[-1], handler)
+
+
+def settler_of(
+    facilitators: Sequence[Facilitator],
+    chains: Chains,
+    journal: Journal,
+    clock: Clock,
+    sleep: Sleep,
+    *,
+    secret: str = "",
+) -> RemoteSettler:
+    """A fresh process that settles through these, the first one first."""
+    alone = len(facilitators) == 1
+    seen = [one.seen_from(journal, clock, secret, alone=alone) for one in facilitators]
+    network = facilitators[0].chain.info.network
+    return RemoteSettler(seen, chains, [network], journal, clock=clock, sleep=sleep)
 
 
 def reply(handler: Handler, answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:

@@ -64,9 +64,10 @@ class SettleSettings:
 
 @dataclass(frozen=True, slots=True)
 class FacilitatorSettings:
-    """A remote facilitator to settle through. ``secret`` is the *name* of the secret with its headers, or ""."""
+    """Remote facilitators to settle through, the first one first. ``secret`` is the *name* of the secret with their
+    headers, or ""."""
 
-    url: str
+    urls: tuple[str, ...]
     secret: str
 
 
@@ -84,15 +85,18 @@ class _Reader:
     def optional(self, name: str) -> str:
         return self._environment.get(name, "").strip()
 
-    def facilitator_url(self, name: str, *, local: bool) -> str:
-        """An https URL, or http on this machine for a local stack; "" when there is none."""
-        value = self.optional(name)
-        if value and _HTTPS_URL.fullmatch(value) is None and not (local and _LOOPBACK_URL.fullmatch(value)):
-            self._problems.append(
-                f"{name} must be an https URL without a trailing slash, query or fragment; "
-                "http is for this machine and stage local"
-            )
-        return value
+    def facilitator_urls(self, name: str, *, local: bool) -> tuple[str, ...]:
+        """https URLs, or http on this machine for a local stack, separated by commas."""
+        urls = tuple(filter(None, (part.strip() for part in self.optional(name).split(","))))
+        for value in urls:
+            if _HTTPS_URL.fullmatch(value) is None and not (local and _LOOPBACK_URL.fullmatch(value)):
+                self._problems.append(
+                    f"{name} must be an https URL without a trailing slash, query or fragment, or several, separated "
+                    "by commas; http is for this machine and stage local"
+                )
+        if len(set(urls)) != len(urls):
+            self._problems.append(f"{name} names a facilitator twice")
+        return urls
 
     def number(self, name: str) -> int:
         value = self.text(name)
@@ -195,17 +199,17 @@ def read_proxy_settings(environment: Mapping[str, str]) -> ProxySettings:
 
 
 def read_facilitator_settings(environment: Mapping[str, str], stage: str) -> FacilitatorSettings | None:
-    """The remote facilitator, or ``None`` when the settle function settles.
+    """The remote facilitators, or ``None`` when the settle function settles.
 
     Raises ``ConfigurationError`` naming every variable that is wrong.
     """
     reader = _Reader(environment)
-    url = reader.facilitator_url("TOLLGATE_FACILITATOR_URL", local=stage == "local")
+    urls = reader.facilitator_urls("TOLLGATE_FACILITATOR_URL", local=stage == "local")
     secret = reader.optional("TOLLGATE_FACILITATOR_SECRET")
-    if secret and not url:
+    if secret and not urls:
         reader.problem("TOLLGATE_FACILITATOR_SECRET holds headers for TOLLGATE_FACILITATOR_URL, which is not set")
     reader.done()
-    return FacilitatorSettings(url, secret) if url else None
+    return FacilitatorSettings(urls, secret) if urls else None
 
 
 def read_settle_settings(environment: Mapping[str, str]) -> SettleSettings:

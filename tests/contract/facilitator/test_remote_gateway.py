@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.facilitator import Facilitator, TimeThatIsSlept, hang_up, reply
+from tests.support.odd_answers import ODD, OLD
 from tests.support.upstream import Handler
 from tests.support.world import ELSEWHERE, PRICE, World, body_of, receipt_of
 from tollgate.payment.events import Event
@@ -89,6 +90,76 @@ def test_a73_a_lie_is_503_without_offer_or_body_until_the_chain_has_decided(
     assert again.status == 402
     assert body_of(again)["error"] == "authorization_expired_unused"
     assert world.revenue() == (0, 0)
+
+
+# One of each kind; tests of the settler alone try them all.
+KINDS = [
+    "no answer",
+    "502 HTML",
+    "503 with success",
+    "HTML",
+    "success as text",
+    "another payer",
+    "pending without a hash",
+]
+
+
+def answers_with(facilitator: Facilitator, kind: str, *, pays: bool) -> Any:
+    """What a facilitator does with a payment that it pays, or not, before it answers so."""
+
+    def settle(message: dict[str, Any], handler: Handler) -> None:
+        named = facilitator.pay(message) if pays else OLD
+        ODD[kind][0](handler, facilitator.success(message, named))
+
+    return settle
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a73_a76_an_odd_answer_and_no_payment_ends_refused_with_the_truth(
+    world: World, facilitator: Facilitator, kind: str
+) -> None:
+    """No body and no offer while it is open; when the chain has decided, an offer again, and one debt row."""
+    facilitator.on_settle = answers_with(facilitator, kind, pays=False)
+    payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
+    answer = world.request(payment=payment, seconds=6.2)
+    assert (answer.status, answer.header("payment-required")) == (503, None)
+    assert b"sunny" not in answer.body
+    world.advance(100)
+    world.chain.mine(world.chain.info.confirmations)
+    world.reconcile()
+    assert state_of(world, payment) is State.UNPAID
+    again = world.request(payment=payment)
+    assert (again.status, body_of(again)["error"]) == (402, "authorization_expired_unused")
+    assert again.header("payment-required") is not None
+    assert world.row("DEBT", payment) is not None
+    assert world.revenue() == (0, 0)
+    assert world.upstream.runs == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a73_a76_an_odd_answer_and_a_payment_that_mines_later_ends_served_once(
+    world: World, facilitator: Facilitator, kind: str
+) -> None:
+    """Nobody is told that it failed meanwhile, and nothing is paid or run a second time."""
+    facilitator.on_settle = answers_with(facilitator, kind, pays=True)
+    payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
+    world.chain.stop_mining()
+    try:
+        answer = world.request(payment=payment, seconds=6.2)
+    finally:
+        world.chain.mine_at_once()
+    assert (answer.status, answer.header("payment-required")) == (503, None)
+    assert b"sunny" not in answer.body
+    world.chain.mine()
+    settle_anew(world, facilitator)
+    world.skew += 30
+    world.reconcile()
+    assert state_of(world, payment) is State.SETTLED
+    served = world.request(payment=payment)
+    assert (served.status, served.body) == (200, b"sunny")
+    assert [receipt_of(served)["transaction"]] == facilitator.sent
+    assert world.revenue() == (PRICE, 1)
+    assert world.upstream.runs == len(facilitator.posts) == 1
 
 
 def test_a_refusal_by_the_facilitator_is_not_taken_for_the_end(world: World, facilitator: Facilitator) -> None:

@@ -10,19 +10,17 @@ from eth_account import Account
 
 from local.chain import Chain
 from tests.support.facilitator import Facilitator, OneChain, TimeThatIsSlept, hang_up, reply
+from tests.support.odd_answers import ODD, OLD, Answer, drip, late
 from tests.support.settling import PRICE, NewWorld, SettleWorld
 from tests.support.upstream import CountingUpstream, Handler
 from tollgate.facilitator.remote import RemoteSettler
+from tollgate.facilitator.remote_turns import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 from tollgate.payment.events import Event
 from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleOutcome, SettleRequest
 from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
 
-OLD = "0x" + "0d" * 32
-STRANGER = "0x" + "e1" * 20
 SECONDS = 6.0
-
-Answer = dict[str, Any]
 
 
 @dataclass
@@ -44,6 +42,14 @@ class Scene:
         chains = OneChain(self.world.node)
         return self.facilitator.settler(chains, self.world.journal, self.slept.clock, self.slept.sleep, **kwargs)
 
+    def pays_then(self, answer: Callable[[Handler, Answer], None]) -> Callable[[Answer, Handler], None]:
+        """What a facilitator does that sends the payment and then answers oddly."""
+
+        def pay(message: Answer, handler: Handler) -> None:
+            answer(handler, self.facilitator.success(message, self.facilitator.pay(message)))
+
+        return pay
+
     def reasons(self) -> list[str]:
         """Why answers were not believed."""
         return [fields["why"] for event, fields in self.world.journal.lines if event is Event.SETTLEMENT_PENDING]
@@ -60,71 +66,6 @@ def scene(new_world: NewWorld, chain: Chain) -> Iterator[Scene]:
     facilitator.stop()
 
 
-def changed(**changes: Any) -> Callable[[Handler, Answer], None]:
-    """The answer of success with other fields; ``None`` leaves one out."""
-
-    def answer(handler: Handler, success: Answer) -> None:
-        told = {**success, **changes}
-        reply(handler, {name: value for name, value in told.items() if value is not None})
-
-    return answer
-
-
-def raw(status: int, body: bytes, content_type: str = "application/json") -> Callable[[Handler, Answer], None]:
-    """These bytes."""
-    return lambda handler, _: handler.answer(status, body, {"Content-Type": content_type})
-
-
-def cut_short(handler: Handler, success: Answer) -> None:
-    """Half of the answer that was announced."""
-    handler.send_response(200)
-    handler.send_header("Content-Length", "500")
-    handler.end_headers()
-    handler.wfile.write(b'{"success":true,')
-    hang_up(handler)
-
-
-def twice(handler: Handler, success: Answer) -> None:
-    """One key, two values."""
-    handler.answer(200, b'{"success":false,"success":true,"transaction":"%s"}' % success["transaction"].encode())
-
-
-def late(handler: Handler, _: Answer) -> None:
-    """An answer that nobody waits for any more."""
-    time.sleep(2.2)
-    hang_up(handler)
-
-
-# How an answer can be wrong, and the code under which it is logged.
-ODD: dict[str, tuple[Callable[[Handler, Answer], None], str]] = {
-    "no answer": (lambda handler, _: hang_up(handler), "invalid_answer"),
-    "502 HTML": (raw(502, b"<html>Bad gateway</html>", "text/html"), "status_502"),
-    "503 with success": (lambda handler, success: reply(handler, success, 503), "status_503"),
-    "201 with success": (lambda handler, success: reply(handler, success, 201), "status_201"),
-    "401": (lambda handler, _: reply(handler, {"error": "key"}, 401), "status_401"),
-    "307": (lambda handler, success: reply(handler, success, 307, {"Location": "/settle"}), "status_307"),
-    "HTML": (raw(200, b"<html>Welcome</html>", "text/html"), "invalid_json"),
-    "truncated": (cut_short, "invalid_answer"),
-    "a list": (raw(200, b"[]"), "not_an_object"),
-    "too big": (raw(200, b'{"success":true,"x":"' + b"x" * 70_000 + b'"}'), "too_large"),
-    "a key twice": (twice, "json_duplicate_key"),
-    "success as text": (changed(success="true"), "success_not_boolean"),
-    "success as number": (changed(success=1), "success_not_boolean"),
-    "no success": (changed(success=None), "success_not_boolean"),
-    "another payer": (changed(payer=STRANGER), "other_payer"),
-    "another network": (changed(network="eip155:8453"), "other_network"),
-    "a name for the network": (changed(network="base-sepolia"), "other_network"),
-    "no network": (changed(network=None), "other_network"),
-    "no transaction": (changed(transaction=""), "no_transaction"),
-    "a short hash": (changed(transaction="0xabc"), "no_transaction"),
-    "a refusal": (changed(success=False, errorReason="invalid_payload", transaction=""), "invalid_payload"),
-    "a refusal in prose": (changed(success=False, errorReason="Key sk_live_1 is bad"), "no_reason"),
-    "pending without a hash": (
-        changed(success=False, errorReason="settlement_pending", transaction=""), "settlement_pending",
-    ),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("kind", ODD)
 def test_a73_a74_a76_an_odd_answer_without_a_payment_is_pending(scene: Scene, kind: str) -> None:
     """Nothing was paid: no answer makes it look paid, and none makes it look impossible."""
@@ -139,18 +80,51 @@ def test_a73_a74_a76_an_odd_answer_without_a_payment_is_pending(scene: Scene, ki
 @pytest.mark.parametrize("kind", ODD)
 def test_a73_a74_a76_an_odd_answer_after_a_payment_is_confirmed_by_the_chain(scene: Scene, kind: str) -> None:
     """It was paid: the chain shows it, and that the facilitator's own account sent it."""
-    answer, _ = ODD[kind]
-
-    def pay_then_answer(message: Answer, handler: Handler) -> None:
-        answer(handler, scene.facilitator.success(message, scene.facilitator.pay(message)))
-
-    scene.facilitator.on_settle = pay_then_answer
+    scene.facilitator.on_settle = scene.pays_then(ODD[kind][0])
     outcome = scene.settle()
     assert isinstance(outcome, Confirmed)
     assert outcome.ours
     assert [str(outcome.proof.transaction)] == scene.facilitator.sent
     assert len(scene.facilitator.posts) == 1
     assert scene.world.earned() == PRICE
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a73_a74_a76_an_odd_answer_before_a_payment_ends_with_that_payment(scene: Scene, kind: str) -> None:
+    """It was sent and mines later: pending until then, in another process too, and paid once."""
+    scene.facilitator.on_settle = scene.pays_then(ODD[kind][0])
+    scene.world.node.stop_mining()
+    try:
+        first = scene.settle()
+        assert isinstance(first, Pending)
+        assert scene.world.earned() == 0
+    finally:
+        scene.world.node.mine_at_once()
+    scene.world.node.mine()
+    outcome = scene.cold().settle(scene.request, SECONDS)
+    assert isinstance(outcome, Confirmed)
+    assert outcome.ours
+    assert len(scene.facilitator.posts) == len(scene.facilitator.sent) == 1
+    assert scene.world.earned() == PRICE
+
+
+@pytest.mark.parametrize("slow", [late, drip], ids=["late", "drip"])
+@pytest.mark.parametrize("paid", [False, True])
+def test_a73_a77_an_answer_that_comes_too_slowly_costs_no_more_than_its_time(
+    scene: Scene, slow: Callable[[Handler, Answer], None], paid: bool
+) -> None:
+    """A byte now and then gains no time; the chain says whether it paid."""
+    scene.facilitator.on_settle = (
+        scene.pays_then(slow)
+        if paid
+        else lambda message, handler: slow(handler, scene.facilitator.success(message, OLD))
+    )
+    started = time.monotonic()
+    outcome = scene.settle(3.6)
+    assert time.monotonic() - started < 2.1
+    assert scene.reasons() == ["timeout"]
+    assert isinstance(outcome, Confirmed) is paid
+    assert len(scene.facilitator.posts) == 1
 
 
 def test_a74_success_with_an_old_hash_is_pending(scene: Scene) -> None:
@@ -189,6 +163,7 @@ def test_a75_a_redirect_is_not_followed(scene: Scene) -> None:
                 handler, scene.facilitator.success(message, OLD), status, {"Location": recorder.url + "/settle"}
             )
             assert scene.settle() == Pending()
+            scene.slept.sleep(LONGEST_PAUSE_SECONDS)
         assert recorder.runs == 0
         assert len(scene.facilitator.posts) == 5
     finally:
@@ -208,6 +183,9 @@ def test_a76_a_pending_settlement_is_asked_for_again_after_a_look_at_the_chain(s
     try:
         first = scene.settle()
         assert first == Pending(Bytes32.parse(scene.facilitator.sent[0]))
+        assert scene.settle() == first
+        assert len(scene.facilitator.posts) == 1, "not at once"
+        scene.slept.sleep(FIRST_PAUSE_SECONDS)
         assert scene.settle() == first
         assert len(scene.facilitator.posts) == 2
     finally:

@@ -9,8 +9,9 @@ from tests.support.payments import some_claim
 from tests.support.world import Diary
 from tollgate.errors import ConfigurationError
 from tollgate.facilitator.remote import RemoteSettler
-from tollgate.facilitator.remote_http import HeadersMissing, NoAnswer, RemoteHttp, parse_headers
+from tollgate.facilitator.remote_http import HeadersMissing, NoAnswer, Reach, RemoteHttp, parse_headers
 from tollgate.facilitator.remote_messages import Said, read_settled, read_supported, settle_message
+from tollgate.facilitator.remote_one import RemoteFacilitator
 from tollgate.payment.events import Event
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import NetworkStatus
@@ -55,8 +56,14 @@ class NoChains:
 
 
 def settler(answer: Any, diary: Diary) -> RemoteSettler:
-    """A settler for Base Sepolia and Base."""
-    return RemoteSettler(Line(answer), NoChains(), [SEPOLIA, BASE], diary, clock=lambda: 0.0, sleep=lambda _: None)
+    """A settler for Base Sepolia and Base, through one facilitator."""
+    return settler_of([answer], diary)
+
+
+def settler_of(answers: list[Any], diary: Diary) -> RemoteSettler:
+    """A settler through as many facilitators as there are answers."""
+    seen = [RemoteFacilitator(f"f{n}", Line(answer), diary, lambda: 0.0) for n, answer in enumerate(answers)]
+    return RemoteSettler(seen, NoChains(), [SEPOLIA, BASE], diary, clock=lambda: 0.0, sleep=lambda _: None)
 
 
 def said(**changes: Any) -> Said:
@@ -174,13 +181,56 @@ def test_a_facilitator_without_usable_headers_is_out_of_the_offers() -> None:
     assert [network["hasGas"] for network in answered["networks"]] == [False, False]
 
 
+LISTS = {"kinds": [KIND], "signers": {"eip155:*": [SIGNER]}}
+LISTS_BASE = {"kinds": [{**KIND, "network": "eip155:8453"}], "signers": {"eip155:*": [OTHER]}}
+
+
+@pytest.mark.parametrize(
+    ("answers", "payable"),
+    [
+        ([LISTS, LISTS_BASE], [True, True]),
+        ([LISTS, NoAnswer("timeout")], [True, None]),
+        ([NoAnswer("timeout"), LISTS], [True, None]),
+        ([HeadersMissing("headers_secret_unusable"), LISTS], [True, False]),
+        ([HeadersMissing("headers_secret_unusable"), NoAnswer("timeout")], [None, None]),
+    ],
+)
+def test_a_network_is_offered_when_one_of_several_settles_it(answers: list[Any], payable: list[bool | None]) -> None:
+    """And when none says so but one is silent, what was known last stays."""
+    answered = settler_of(answers, Diary()).relayers(5)
+    assert answered is not None
+    assert [network["hasGas"] for network in answered["networks"]] == payable
+
+
+def test_the_signers_of_all_are_published() -> None:
+    """Whichever of them pays, it is one of ours."""
+    answered = settler_of([LISTS, LISTS_BASE], Diary()).relayers(5)
+    assert answered is not None
+    assert [r["address"].lower() for r in answered["networks"][0]["relayers"]] == [SIGNER, OTHER]
+
+
+HERE = "https://x402.example"
+
+
 def test_headers_are_taken_by_lower_case_name() -> None:
     """As they are given otherwise."""
-    assert parse_headers('{"Authorization": "Bearer k", "X-Api-Key": "1"}') == {
+    assert parse_headers('{"Authorization": "Bearer k", "X-Api-Key": "1"}', HERE, alone=True) == {
         "authorization": "Bearer k",
         "x-api-key": "1",
     }
-    assert parse_headers("{}") == {}
+    assert parse_headers("{}", HERE, alone=True) == {}
+
+
+def test_a_key_of_one_facilitator_is_never_sent_to_another() -> None:
+    """Several have their headers by URL; one that is not named has none; a bare object could be anybody's."""
+    secret = json.dumps({HERE: {"Authorization": "Bearer k"}, "https://other.example": {"X-Api-Key": "1"}})
+    assert parse_headers(secret, HERE, alone=False) == {"authorization": "Bearer k"}
+    assert parse_headers(secret, HERE, alone=True) == {"authorization": "Bearer k"}
+    assert parse_headers(secret, "https://third.example", alone=False) == {}
+    assert parse_headers("{}", HERE, alone=False) == {}
+    with pytest.raises(ConfigurationError, match="several") as refused:
+        parse_headers('{"Authorization": "Bearer TOPSECRET"}', HERE, alone=False)
+    assert "TOPSECRET" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +257,9 @@ def test_headers_are_taken_by_lower_case_name() -> None:
 def test_a89_headers_that_could_change_the_message_are_refused(secret: str) -> None:
     """And the sentence repeats nothing of them."""
     with pytest.raises(ConfigurationError) as refused:
-        parse_headers(secret)
+        parse_headers(secret, HERE, alone=True)
+    with pytest.raises(ConfigurationError):
+        parse_headers(json.dumps({HERE: secret}), HERE, alone=False)
     assert "TOPSECRET" not in str(refused.value)
 
 
@@ -226,8 +278,9 @@ def test_an_unreadable_secret_sends_nothing() -> None:
         raise ConfigurationError(f"the secret {name} cannot be read")
 
     line = RemoteHttp("http://127.0.0.1:9", "headers", secrets=unreadable, allow_private=True, clock=lambda: 0.0)
-    with pytest.raises(HeadersMissing):
+    with pytest.raises(HeadersMissing) as missing:
         line.post("/settle", b"{}", 5)
+    assert missing.value.reach is Reach.NOWHERE
 
 
 def settings(url: str, secret: str = "", stage: str = "prod") -> FacilitatorSettings | None:
@@ -243,8 +296,10 @@ def test_no_url_means_our_own_settle_function() -> None:
 
 def test_a_url_is_https_or_on_this_machine_for_a_local_stack() -> None:
     """The secret is only a name."""
-    assert settings("https://x402.example/v2", "keys") == FacilitatorSettings("https://x402.example/v2", "keys")
-    assert settings("http://127.0.0.1:8402", stage="local") == FacilitatorSettings("http://127.0.0.1:8402", "")
+    assert settings("https://x402.example/v2", "keys") == FacilitatorSettings(("https://x402.example/v2",), "keys")
+    assert settings("http://127.0.0.1:8402", stage="local") == FacilitatorSettings(("http://127.0.0.1:8402",), "")
+    several = settings("https://x402.example/v2, https://other.example", "keys")
+    assert several == FacilitatorSettings(("https://x402.example/v2", "https://other.example"), "keys")
 
 
 @pytest.mark.parametrize(
@@ -259,6 +314,8 @@ def test_a_url_is_https_or_on_this_machine_for_a_local_stack() -> None:
         ("https://user@x402.example", "", "prod"),
         ("https://x402.example#a", "", "prod"),
         ("ftp://x402.example", "", "prod"),
+        ("https://x402.example,http://other.example", "", "prod"),
+        ("https://x402.example,https://x402.example", "", "prod"),
         ("", "keys", "prod"),
     ],
 )

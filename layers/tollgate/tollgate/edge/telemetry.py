@@ -20,6 +20,7 @@ _WARNINGS = frozenset(
         Event.ANSWER_LOST,
         Event.ANSWER_UNAVAILABLE,
         Event.SETTLEMENT_FAILED,
+        Event.FACILITATOR_SKIPPED,
         Event.REFUND_WAITS,
         Event.REFUND_REFUSED,
         Event.CHAIN_UNAVAILABLE,

@@ -1,8 +1,8 @@
-"""A remote facilitator as the ``Settler``: it is asked to pay, and the chain is asked whether it did.
+"""Remote facilitators as the ``Settler``: they are asked to pay, and the chain is asked whether they did.
 
-    look at the chain -> POST /settle, once -> look at the chain
+    look at the chain -> whose turn is it? -> POST /settle, once -> look at the chain [-> the next one]
 
-Nothing that the facilitator answers is an outcome. ``Confirmed`` comes from the log pair, ``Failed``
+Nothing that a facilitator answers is an outcome. ``Confirmed`` comes from the log pair, ``Failed``
 from what the chain proves can never be paid; all else, whether a refusal, a redirect, a lie or
 silence, is ``Pending``: the facilitator holds the signature and may use it until the deadline
 (threats 73-77). Each POST comes after a look that found the nonce unused, so none is sent twice
@@ -10,60 +10,53 @@ without one.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from tollgate.chain.uses import Use
 from tollgate.errors import ChainUnavailable
-from tollgate.facilitator.remote_http import HeadersMissing, NoAnswer
-from tollgate.facilitator.remote_messages import (
-    NOTHING,
-    Said,
-    Supported,
-    read_settled,
-    read_supported,
-    settle_message,
-)
+from tollgate.facilitator.remote_http import HeadersMissing, NoAnswer, Reach
+from tollgate.facilitator.remote_messages import NOTHING, Said, Supported
+from tollgate.facilitator.remote_one import Asked, RemoteFacilitator
+from tollgate.facilitator.remote_turns import HOLD_SECONDS, Turns
 from tollgate.facilitator.verdicts import budget
 from tollgate.gateway.ports import Chains, Clock, Sleep
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.networks import network_info
 from tollgate.payment.settlement import Confirmed, Pending, SettleOutcome, SettleRequest, TransferProof
-from tollgate.wire.primitives import Bytes32, Network
+from tollgate.wire.primitives import Address, Bytes32, Network
 
 POST_SECONDS = 20.0
 # Kept back of the caller's time for the look that follows a POST (rule 12).
 LOOK_RESERVE_SECONDS = 2.0
 _LEAST_POST_SECONDS = 1.0
-_SUPPORTED_SECONDS = 3.0
-_KEEP_SUPPORTED_SECONDS = 300.0
 _LOOK_AGAIN_SECONDS = 0.5
 # How long an answer that is no success is given to turn out settled, before it is asked again.
 _PATIENCE_SECONDS = 3.0
 
 
-class Line(Protocol):
-    """The facilitator's address, seen from here."""
-
-    def post(self, path: str, message: bytes, timeout: float) -> bytes:
-        """The body of a 200 to a POST, sent at most once. Raises ``NoAnswer``."""
-
-    def get(self, path: str, timeout: float) -> bytes:
-        """The body of a 200 to a GET. Raises ``NoAnswer``."""
-
-
 class RemoteSettler:
-    """Settles through ``line``. ``networks`` are those of this stack; ``clock`` gives seconds that only ever grow."""
+    """Settles through ``facilitators``, the first one first. ``networks`` are those of this stack.
+
+    ``clock`` gives seconds that only ever grow.
+    """
 
     def __init__(
-        self, line: Line, chains: Chains, networks: Sequence[Network], journal: Journal, *, clock: Clock, sleep: Sleep
+        self,
+        facilitators: Sequence[RemoteFacilitator],
+        chains: Chains,
+        networks: Sequence[Network],
+        journal: Journal,
+        *,
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
-        self._line = line
+        self._facilitators = tuple(facilitators)
+        self._turns = Turns([one.name for one in facilitators], journal, clock)
         self._chains = chains
         self._networks = tuple(networks)
         self._journal = journal
         self._clock = clock
         self._sleep = sleep
-        self._supported: tuple[float, Supported] | None = None
 
     def settle(self, request: SettleRequest, timeout: float) -> SettleOutcome:
         """Ask for settlement; idempotent. ``timeout`` in seconds."""
@@ -75,50 +68,103 @@ class RemoteSettler:
             self._chain_down(request, down)
             return Pending()
         if outcome is not None:
-            return outcome
-        left = until - self._clock() - LOOK_RESERVE_SECONDS
-        if use.head.timestamp >= request.authorization.valid_before or left < _LEAST_POST_SECONDS:
-            return Pending()
-        said = self._ask(request, min(left, POST_SECONDS))
-        return self._watch(request, said, until)
+            return self._ended(request, outcome)
+        return self._ask_in_turn(request, use, until)
 
     def relayers(self, timeout: float) -> dict[str, Any] | None:
-        """Whether the facilitator settles this stack's networks, and its signers, as ``relayer_status`` says it.
+        """Whether this stack's networks can be settled on, and by which signers, as ``relayer_status`` says it.
 
-        ``hasGas`` is ``None`` when it does not answer, and ``False`` when it cannot be asked to settle
-        at all: its headers are not to be had.
+        ``hasGas`` is true when one facilitator settles there; ``None`` when none does that says so, and one does
+        not answer. One that keeps refusing there, or cannot be asked at all because its headers are not to be had,
+        does not settle. ``timeout`` is seconds, for all of them.
         """
-        try:
-            supported = self._fetch_supported(timeout)
-        except HeadersMissing:
-            return {"networks": [_status(network, None, payable=False) for network in self._networks]}
-        except NoAnswer:
-            supported = None
+        until = self._clock() + timeout
+        answers: list[Supported | bool | None] = []
+        for index, one in enumerate(self._facilitators):
+            # One that is slow leaves the others their share.
+            share = (until - self._clock()) / (len(self._facilitators) - index)
+            try:
+                answers.append(one.supported(share))
+            except HeadersMissing:
+                answers.append(False)
+            except NoAnswer:
+                answers.append(None)
+        return {"networks": [self._status(network, answers) for network in self._networks]}
+
+    def _status(self, network: Network, answers: Sequence[Supported | bool | None]) -> dict[str, Any]:
+        payable: list[bool | None] = []
+        signers: dict[Address, None] = {}
+        for index, answer in enumerate(answers):
+            if isinstance(answer, Supported):
+                signers |= dict.fromkeys(answer.signers_of(network))
+            listed = network in answer.networks if isinstance(answer, Supported) else answer
+            payable.append(False if self._turns.skipped(index, network) else listed)
         return {
-            "networks": [
-                _status(network, supported, payable=None if supported is None else network in supported.networks)
-                for network in self._networks
-            ]
+            "network": str(network),
+            "relayers": [{"address": str(signer), "balanceWei": None} for signer in signers],
+            "hasGas": True if True in payable else None if None in payable else False,
         }
 
-    def _ask(self, request: SettleRequest, timeout: float) -> Said:
+    def _ask_in_turn(self, request: SettleRequest, use: Use, until: float) -> SettleOutcome:
+        """Ask whoever's turn it is; the next one when that one has nothing of it, or turned it down for no reason.
+
+        Only after a look that found the authorization unused is anybody asked.
+        """
+        payment, a = request.payment_id, request.authorization
+        # Then another process has asked before this one, and whoever may be at work has had its time.
+        old = use.head.timestamp > a.valid_before - request.max_timeout_seconds + HOLD_SECONDS
+        named = self._turns.named(payment)
+        tried: list[int] = []
+        while True:
+            left = until - self._clock() - LOOK_RESERVE_SECONDS
+            if use.head.timestamp >= a.valid_before or left < _LEAST_POST_SECONDS:
+                return Pending(named)
+            index = self._turns.next(payment, tried=tried, old=old)
+            if index is None:
+                return Pending(named)
+            tried.append(index)
+            asked = self._facilitators[index].settle(request, min(left, POST_SECONDS))
+            self._turns.asked(index, payment, asked.reach, asked.said.transaction)
+            named = asked.said.transaction or named
+            if asked.reach is not Reach.NOWHERE:
+                another = self._turns.next(payment, tried=tried, old=old) is not None
+                outcome = self._watch(request, asked, until, another)
+                if not isinstance(outcome, Pending):
+                    return self._ended(request, outcome)
+                named = outcome.transaction or named
+                if not self._is_good(request, until):
+                    return Pending(named)
+            if asked.reach is not Reach.UNCLEAR or old:
+                self._turns.failed(index, payment)
+            if asked.reach is Reach.UNCLEAR:
+                return Pending(named)
+
+    def _ended(self, request: SettleRequest, outcome: SettleOutcome) -> SettleOutcome:
+        if not isinstance(outcome, Pending):
+            self._turns.ended(request.payment_id, settled=isinstance(outcome, Confirmed) and outcome.ours)
+        return outcome
+
+    def _is_good(self, request: SettleRequest, until: float) -> bool:
+        """Whether the chain would take the payment now: then it is not for the payer that it was not settled."""
+        chain = self._chains.get(request.network)
         asset = network_info(request.network).asset(request.asset.lower)
         try:
-            said = read_settled(self._line.post("/settle", settle_message(request, asset), timeout), request)
-        except (NoAnswer, ValueError) as odd:
-            said = Said(False, None, str(odd))
-        if not said.success:
-            self._journal.record(
-                Event.SETTLEMENT_PENDING,
-                payment=request.payment_id.digest,
-                transaction=None if said.transaction is None else str(said.transaction),
-                why=said.why,
-            )
-        return said
+            left = budget(until, self._clock())
+            check = None if chain is None else chain.check(asset, request.authorization, request.signature, left)
+        except ChainUnavailable as down:
+            self._chain_down(request, down)
+            return False
+        return check is not None and check.would_succeed and not check.nonce_used
 
-    def _watch(self, request: SettleRequest, said: Said, until: float) -> SettleOutcome:
-        """Look until the chain has spoken; a node may lag behind the one that the facilitator asked."""
+    def _watch(self, request: SettleRequest, asked: Asked, until: float, another: bool) -> SettleOutcome:
+        """Look until the chain has spoken; a node may lag behind the one that the facilitator asked.
+
+        ``another``: somebody else waits to be asked, if this one has refused.
+        """
+        said = asked.said
         patience = until if said.success else min(until, self._clock() + _PATIENCE_SECONDS)
+        if another and asked.reach is Reach.REFUSED:
+            patience = self._clock()
         while True:
             try:
                 outcome = self._outcome(request, self._look(request, until), said, until)
@@ -149,40 +195,19 @@ class RemoteSettler:
     def _sent_by_them(
         self, request: SettleRequest, proof: TransferProof, named: Bytes32 | None, until: float
     ) -> bool | None:
-        """Whether the facilitator's own transaction paid: the one that it named, or one by its signers (threat 51)."""
+        """Whether a facilitator's own transaction paid: the one that it named, or one by its signers (threat 51).
+
+        Whichever of them it was: they are trusted alike, and another process may have asked another one.
+        """
         if proof.transaction == named:
             return True
-        read_at, last = self._supported or (0.0, None)
-        was_theirs = last is not None and proof.sender in last.signers_of(request.network)
-        if was_theirs and self._clock() - read_at <= _KEEP_SUPPORTED_SECONDS:
-            return True
-        try:
-            # Signers come and go: that it is none of them is for good, so it takes what is said now.
-            supported = self._fetch_supported(min(_SUPPORTED_SECONDS, until - self._clock()))
-        except NoAnswer:
-            return True if was_theirs else None
-        return proof.sender in supported.signers_of(request.network)
-
-    def _fetch_supported(self, timeout: float) -> Supported:
-        try:
-            supported = read_supported(self._line.get("/supported", timeout))
-        except NoAnswer as silent:
-            self._journal.record(Event.RELAYER_STATUS, why=str(silent))
-            raise
-        except ValueError as odd:
-            self._journal.record(Event.RELAYER_STATUS, why=str(odd))
-            raise NoAnswer(str(odd)) from None
-        self._supported = (self._clock(), supported)
-        return supported
+        unknown = False
+        for one in self._facilitators:
+            theirs = one.sent(proof, request.network, until - self._clock())
+            if theirs:
+                return True
+            unknown = unknown or theirs is None
+        return None if unknown else False
 
     def _chain_down(self, request: SettleRequest, down: ChainUnavailable) -> None:
         self._journal.record(Event.CHAIN_UNAVAILABLE, network=str(request.network), why=str(down))
-
-
-def _status(network: Network, supported: Supported | None, *, payable: bool | None) -> dict[str, Any]:
-    signers = () if supported is None else supported.signers_of(network)
-    return {
-        "network": str(network),
-        "relayers": [{"address": str(signer), "balanceWei": None} for signer in signers],
-        "hasGas": payable,
-    }

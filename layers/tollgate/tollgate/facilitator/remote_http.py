@@ -6,6 +6,7 @@ The headers that it wants, such as a bearer key, are a secret: they stand in no 
 import json
 import ssl
 from collections.abc import Callable
+from enum import StrEnum
 
 from tollgate.errors import ConfigurationError, TollgateError
 from tollgate.facilitator.remote_messages import MAX_ANSWER_BYTES
@@ -19,23 +20,53 @@ _OURS = {"content-type": "application/json", "accept": "application/json", "user
 _REFUSED = frozenset({"content-type", "accept"})
 
 
+class Reach(StrEnum):
+    """How far a payment came with a facilitator that does not say that it settled it."""
+
+    # No byte of it left: nobody else can have it.
+    NOWHERE = "nowhere"
+    # Taken, and turned down in so many words.
+    REFUSED = "refused"
+    # It may be at work.
+    UNCLEAR = "unclear"
+
+
+# Whoever waited for it gave up; it may be at work all the same.
+_GAVE_UP = frozenset({408, 499, 504, 522, 524})
+
+
 class NoAnswer(TollgateError):
-    """The facilitator gave nothing that could be read; the text is a code. It may be at work all the same."""
+    """The facilitator gave nothing that could be read; the text is a code. ``reach`` says what it may have."""
+
+    def __init__(self, code: str, reach: Reach = Reach.UNCLEAR) -> None:
+        super().__init__(code)
+        self.reach = reach
 
 
 class HeadersMissing(NoAnswer):
     """The secret with the headers cannot be used: nothing was sent."""
 
+    def __init__(self, code: str) -> None:
+        super().__init__(code, Reach.NOWHERE)
 
-def parse_headers(secret: str) -> dict[str, str]:
-    """The headers that a secret holds, by lower-case name.
 
-    Raises ``ConfigurationError``, whose sentence repeats nothing of the secret.
+def parse_headers(secret: str, url: str, *, alone: bool) -> dict[str, str]:
+    """The headers that a secret holds for the facilitator at ``url``, by lower-case name.
+
+    The secret is an object from URL to headers, or, for one that is ``alone``, the headers themselves: those of
+    one must never reach another. Raises ``ConfigurationError``, whose sentence repeats nothing of the secret.
     """
     try:
         held = json.loads(secret)
     except ValueError:
         held = None
+    if isinstance(held, dict) and held and all(isinstance(value, dict) for value in held.values()):
+        held = held.get(url, {})
+    elif isinstance(held, dict) and held and not alone:
+        raise ConfigurationError(
+            "the facilitators' secret must be a JSON object from each one's URL, as FacilitatorUrl has it, to an "
+            "object of its headers: there are several, and a key of one is not for the others"
+        )
     if not isinstance(held, dict) or not all(
         isinstance(value, str) and value and value.isprintable() and is_field(name, value)
         for name, value in held.items()
@@ -56,8 +87,8 @@ def parse_headers(secret: str) -> dict[str, str]:
 class RemoteHttp:
     """Speaks to one facilitator. ``url`` has no trailing slash, ``secret_name`` is "" for no headers.
 
-    ``secrets`` gives the value of a named secret or raises ``ConfigurationError``. ``allow_private``
-    admits plain HTTP and this machine's addresses (local stacks only).
+    ``secrets`` gives the value of a named secret or raises ``ConfigurationError``. ``alone``: no other facilitator
+    is configured beside it. ``allow_private`` admits plain HTTP and this machine's addresses (local stacks only).
     """
 
     def __init__(
@@ -68,11 +99,13 @@ class RemoteHttp:
         secrets: Callable[[str], str],
         allow_private: bool,
         clock: Clock,
+        alone: bool = True,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._url = url
         self._secret_name = secret_name
         self._secrets = secrets
+        self._alone = alone
         self._http = HttpUpstream(
             allow_private=allow_private, clock=clock, secrets=secrets, tls=tls, max_answer_bytes=MAX_ANSWER_BYTES
         )
@@ -94,11 +127,14 @@ class RemoteHttp:
         try:
             answer = self._http.fetch(target, {}, method, "", headers, message, timeout)
         except UpstreamFailed as failed:
-            raise NoAnswer(failed.kind.value) from failed
+            raise NoAnswer(failed.kind.value, Reach.UNCLEAR if failed.sent else Reach.NOWHERE) from failed
         if answer.status != 200:
             # A redirect too: the payment has reached the one host that it was meant for (threat 75).
-            raise NoAnswer(f"status_{answer.status}")
+            refused = answer.status >= 400 and answer.status not in _GAVE_UP
+            raise NoAnswer(f"status_{answer.status}", Reach.REFUSED if refused else Reach.UNCLEAR)
         return answer.body
 
     def _headers(self) -> dict[str, str]:
-        return parse_headers(self._secrets(self._secret_name)) if self._secret_name else {}
+        if not self._secret_name:
+            return {}
+        return parse_headers(self._secrets(self._secret_name), self._url, alone=self._alone)

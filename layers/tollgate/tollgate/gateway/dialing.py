@@ -47,12 +47,20 @@ class FailureKind(StrEnum):
     SECRET_UNAVAILABLE = "secret_unavailable"
 
 
-class UpstreamFailed(TollgateError):
-    """The upstream gave nothing that may be charged. The text holds no URL, header or body."""
+# Decided before there is a connection.
+_BEFORE_DIALING = frozenset({FailureKind.ADDRESS_REFUSED, FailureKind.INVALID_REQUEST, FailureKind.SECRET_UNAVAILABLE})
 
-    def __init__(self, kind: FailureKind) -> None:
+
+class UpstreamFailed(TollgateError):
+    """The upstream gave nothing that may be charged. The text holds no URL, header or body.
+
+    ``sent``: bytes of the request may have left; ``False`` only where none did.
+    """
+
+    def __init__(self, kind: FailureKind, *, sent: bool = True) -> None:
         super().__init__(f"the upstream failed: {kind.value}")
         self.kind = kind
+        self.sent = sent and kind not in _BEFORE_DIALING
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:

@@ -93,19 +93,21 @@ class HttpUpstream:
         deadline = Deadline(self._clock, timeout)
         to = _destination(target, params, raw_query)
         message = self._message(target, to, method, headers, body)
+        sent = False
         try:
             connection = self._dialer.dial(to, deadline, MAX_HEADER_BYTES + _FRAMING * self._max_answer_bytes)
             try:
+                sent = True
                 connection.send(message)
                 return self._read(connection, method)
             finally:
                 connection.close()
         except TimeoutError as error:
-            raise UpstreamFailed(FailureKind.TIMEOUT) from error
+            raise UpstreamFailed(FailureKind.TIMEOUT, sent=sent) from error
         except http.client.HTTPException as error:
             raise UpstreamFailed(FailureKind.INVALID_ANSWER) from error
         except OSError as error:
-            raise UpstreamFailed(FailureKind.UNREACHABLE) from error
+            raise UpstreamFailed(FailureKind.UNREACHABLE, sent=sent) from error
 
     def _message(
         self, target: UpstreamTarget, to: Destination, method: str, headers: Mapping[str, str], body: bytes

@@ -44,6 +44,7 @@ class Event(StrEnum):
     SETTLEMENT_CONFIRMED = "settlement.confirmed"
     SETTLEMENT_FAILED = "settlement.failed"
     SETTLEMENT_PENDING = "settlement.pending"
+    FACILITATOR_SKIPPED = "facilitator.skipped"
     REFUND_SIGNED = "refund.signed"
     REFUND_WAITS = "refund.waits"
     REFUND_REFUSED = "refund.refused"

@@ -3,6 +3,7 @@
 import os
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -10,6 +11,7 @@ from botocore.config import Config
 from tollgate.facilitator.invoke import FunctionSettler
 from tollgate.facilitator.remote import RemoteSettler
 from tollgate.facilitator.remote_http import RemoteHttp
+from tollgate.facilitator.remote_one import RemoteFacilitator
 from tollgate.payment.events import Journal
 from tollgate.settings import FacilitatorSettings, LedgerSettings, Settings, read_facilitator_settings
 from tollgate.wiring.shared import ConfiguredChains, SecretReader
@@ -43,12 +45,21 @@ def _own(function_name: str, timeout: int, journal: Journal) -> FunctionSettler:
 def _remote(
     remote: FacilitatorSettings, settings: Settings, chains: ConfiguredChains, secret: SecretReader, journal: Journal
 ) -> RemoteSettler:
-    http = RemoteHttp(
-        remote.url,
-        remote.secret,
-        secrets=secret.get,
-        allow_private=settings.stage == "local",
-        clock=time.monotonic,
-    )
-    networks = [info.network for info in settings.networks]
-    return RemoteSettler(http, chains, networks, journal, clock=time.monotonic, sleep=time.sleep)
+    clock = time.monotonic
+    facilitators = [
+        RemoteFacilitator(
+            urlsplit(url).netloc,
+            RemoteHttp(
+                url,
+                remote.secret,
+                secrets=secret.get,
+                allow_private=settings.stage == "local",
+                clock=clock,
+                alone=len(remote.urls) == 1,
+            ),
+            journal,
+            clock,
+        )
+        for url in remote.urls
+    ]
+    return RemoteSettler(facilitators, chains, settings.network_ids, journal, clock=clock, sleep=time.sleep)
