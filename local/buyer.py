@@ -15,12 +15,16 @@ from x402.http.utils import (
     encode_payment_signature_header,
 )
 from x402.mechanisms.evm import EthAccountSigner
-from x402.mechanisms.evm.exact import register_exact_evm_client
+from x402.mechanisms.evm.exact import ExactEvmScheme
 from x402.schemas import PaymentPayload, PaymentRequired
 
 _TRANSFER = [
     "address", "address", "uint256", "uint256", "uint256", "bytes32", "uint8", "bytes32", "bytes32",
 ]  # fmt: skip
+
+
+# Where it may spend anything at all: Base Sepolia, real or stood in for, and a chain of one's own.
+NETWORKS = ("eip155:84532", "eip155:31337")
 
 
 def demo_buyer() -> LocalAccount:
@@ -43,7 +47,8 @@ def write_header(message: dict[str, Any]) -> str:
 def pay(account: LocalAccount, payment_required: str) -> str:
     """Sign what a PAYMENT-REQUIRED header offers; the PAYMENT-SIGNATURE holds a payment-identifier."""
     client = x402ClientSync()
-    register_exact_evm_client(client, EthAccountSigner(account))
+    for network in NETWORKS:
+        client.register(network, ExactEvmScheme(EthAccountSigner(account)))
     required = decode_payment_required_header(payment_required)
     payload = client.create_payment_payload(required)
     if not isinstance(required, PaymentRequired) or not isinstance(payload, PaymentPayload):

@@ -6,24 +6,31 @@ import sys
 
 import httpx
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from x402 import x402Client
 from x402.http.clients.httpx import x402AsyncTransport
 from x402.mechanisms.evm import EthAccountSigner
-from x402.mechanisms.evm.exact import register_exact_evm_client
+from x402.mechanisms.evm.exact import ExactEvmScheme
 
-from local.buyer import demo_buyer, read_header
+from local.buyer import NETWORKS, demo_buyer, read_header
+
+
+async def fetch(account: LocalAccount, url: str) -> httpx.Response:
+    """GET ``url``, paid for if it has a price: on the test networks alone, and at most the SDK's dollar a call."""
+    client = x402Client()
+    for network in NETWORKS:
+        client.register(network, ExactEvmScheme(EthAccountSigner(account)))
+    async with httpx.AsyncClient(transport=x402AsyncTransport(client), timeout=40) as http:
+        return await http.get(url)
 
 
 async def pay(url: str, key: str | None) -> int:
     """Print status, body and receipt; returns 0 for a 200."""
-    client = x402Client()
     try:
         account = Account.from_key(key) if key else demo_buyer()
     except ValueError:
         sys.exit("TOLLGATE_BUYER_KEY must be a private key: 0x and 64 hex digits")
-    register_exact_evm_client(client, EthAccountSigner(account))
-    async with httpx.AsyncClient(transport=x402AsyncTransport(client), timeout=40) as http:
-        answer = await http.get(url)
+    answer = await fetch(account, url)
     print(answer.status_code, answer.text)
     if "payment-response" in answer.headers:
         print(read_header(answer.headers["payment-response"]))
