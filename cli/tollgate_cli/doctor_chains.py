@@ -6,8 +6,8 @@ from typing import Any
 from tollgate.chain.uses import CHUNK_BLOCKS
 from tollgate.errors import ConfigurationError
 from tollgate.facilitator.checkup import search_blocks
-from tollgate.facilitator.fees import TRANSFER_GAS
 from tollgate.payment.networks import NetworkInfo, network_info
+from tollgate.schemes.exact.eip3009 import TRANSFER_GAS
 from tollgate_cli.aws import FunctionFailed
 from tollgate_cli.doctor_report import Report, listed
 from tollgate_cli.relayer_command import coins

@@ -20,6 +20,7 @@ from tollgate.facilitator.ports import Lane, Signer
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.settle import SettleService
 from tollgate.ledger.dynamo import Table
+from tollgate.ledger.room import Room
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.payment.events import Event
 from tollgate.payment.settlement import SettleRequest
@@ -31,6 +32,8 @@ PRICE = 10_000
 FEE_CAP = 100 * 10**9
 # Long enough for an answer, short enough for tests that wait it out: settle keeps 2 s back.
 PATIENCE = 8.0
+# More than any payer of these tests needs.
+ROOM = Room(10**30, 1000, 0)
 
 
 class Crash(BaseException):
@@ -149,6 +152,7 @@ class SettleWorld:
         chain: Any = None,
         signers: list[Any] | None = None,
         fee_cap: int = FEE_CAP,
+        most_open: int = 100,
     ) -> SettleService:
         """A fresh process: nothing in memory, everything else as it stands."""
         return SettleService(
@@ -157,6 +161,7 @@ class SettleWorld:
             ledger or self.ledger(),
             self.journal,
             fee_cap=fee_cap,
+            most_open=most_open,
             clock=self.clock,
             sleep=time.sleep,
             jitter=secrets.SystemRandom().random,
@@ -199,6 +204,10 @@ class SettleWorld:
             max_timeout_seconds=60,
             resource_url="https://api.example/weather",
         )
+
+    def room_row(self, payer: LocalAccount) -> dict[str, Any]:
+        """What the ledger says that a payer has open, and of its reverts."""
+        return self.table.get(f"PYR#{self.node.info.network}#{self.asset.address.lower}#{payer.address.lower()}") or {}
 
     def earned(self) -> int:
         """What the seller holds on chain, in atomic units."""

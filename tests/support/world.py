@@ -202,6 +202,7 @@ class World:
             SettlementsLedger(self.settlements),
             self.diary,
             fee_cap=1_000 * 10**9,
+            most_open=100,
             clock=self.clock,
             sleep=self.sleep,
             jitter=self.jitter,

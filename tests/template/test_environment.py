@@ -70,6 +70,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_REFUNDS": {"Ref": "Refunds"},
         "TOLLGATE_REFUND_PAY_TO": {"Ref": "PayTo"},
         "TOLLGATE_TREASURY_KEY": {"Fn::If": ["HasTreasuryKey", {"Ref": "TreasuryKeyArn"}, RELAYER]},
+        "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
     },
     "ReconcileFunction": {**SHARED, **LEDGER, "POWERTOOLS_SERVICE_NAME": "reconcile"},
 }

@@ -54,12 +54,14 @@ class ProxySettings:
 
 @dataclass(frozen=True, slots=True)
 class SettleSettings:
-    """What only settle needs. ``relayer_keys`` are KMS key ids or ARNs, ``fee_cap`` is wei per gas."""
+    """What only settle needs. ``relayer_keys`` are KMS key ids or ARNs, ``fee_cap`` is wei per gas; ``most_open`` is
+    how many settlements of one payer in one token may be open."""
 
     settlements_table: str
     asset: str
     relayer_keys: tuple[str, ...]
     fee_cap: int
+    most_open: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,7 @@ def read_settle_settings(environment: Mapping[str, str]) -> SettleSettings:
         asset=reader.text("TOLLGATE_ASSET"),
         relayer_keys=tuple(filter(None, (k.strip() for k in reader.text("TOLLGATE_RELAYER_KEYS").split(",")))),
         fee_cap=reader.gwei("TOLLGATE_MAX_FEE_GWEI"),
+        most_open=reader.number("TOLLGATE_MAX_OPEN_PER_PAYER"),
     )
     reader.done()
     return settings

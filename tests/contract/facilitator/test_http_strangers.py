@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.sellers import make_key
-from tests.support.settling import PRICE, NewWorld, SettleWorld
+from tests.support.settling import PRICE, ROOM, NewWorld, SettleWorld
 from tollgate.facilitator.http_settle import GuestSettleService
 from tollgate.facilitator.signing import Market
 from tollgate.ledger.settlement_items import DailyCap
@@ -132,7 +132,7 @@ def test_a_reservation_of_somebody_alive_is_waited_for(new_world: NewWorld) -> N
     world = new_world()
     request = replace(world.request(world.payer(), valid_for=3000), seller="tea-shop")
     ledger = world.ledger()
-    reserved = ledger.reserve(request, world.relayer, 0, "somebody", int(world.clock()) + 60)
+    reserved = ledger.reserve(request, world.relayer, 0, "somebody", int(world.clock()) + 60, room=ROOM)
     looks = 0
 
     class Signing:
@@ -158,7 +158,7 @@ def test_a_reservation_that_nobody_signs_is_pending_without_a_hash(new_world: Ne
     """Its owner may be dead, but its lease runs: unknown, and in time."""
     world = new_world()
     request = replace(world.request(world.payer(), valid_for=3000), seller="tea-shop")
-    world.ledger().reserve(request, world.relayer, 0, "somebody", int(world.clock()) + 60)
+    world.ledger().reserve(request, world.relayer, 0, "somebody", int(world.clock()) + 60, room=ROOM)
     service = guests(world)
     service._sleep = lambda seconds: world.forget(1)  # type: ignore[assignment, return-value]
     answer = service.settle(seller_of(world), envelope_of(world, request), world.deadline()).to_json()
@@ -178,7 +178,7 @@ def test_a_cap_of_another_day_is_another_count(new_world: NewWorld) -> None:
     for cap, works in ((used[0], True), (used[1], False), (used[2], True), (DailyCap("x", 1, 0), False)):
         request = world.request(world.payer())
         try:
-            ledger.reserve(request, world.relayer, 0, "me", int(world.clock()) + 60, cap=cap)
+            ledger.reserve(request, world.relayer, 0, "me", int(world.clock()) + 60, room=ROOM, cap=cap)
         except Exception as error:
             assert type(error).__name__ == "CapReached", error
             assert not works

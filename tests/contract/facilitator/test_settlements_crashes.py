@@ -1,6 +1,7 @@
 """Settle dies at every step; whoever calls next, in a fresh process, ends it with one transfer and no gap."""
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -172,7 +173,7 @@ def test_a_hole_that_no_settlement_has_is_filled(new_world: NewWorld) -> None:
 
     def three_too_high(*args: Any) -> Any:
         found = prepare(*args)
-        return type(found)(found.check, found.chain_nonce + 3, found.base_fee, found.tip)
+        return replace(found, chain_nonce=found.chain_nonce + 3)
 
     world.chain.prepare = three_too_high  # type: ignore[method-assign, assignment]
     request = world.request(world.payer())

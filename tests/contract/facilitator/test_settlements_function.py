@@ -13,8 +13,8 @@ from local.chain import Chain
 from local.ministack import aws_environment
 from tests.support.aws import client, create_table
 from tests.support.settling import PRICE, NewWorld, SettleWorld
-from tollgate.facilitator.fees import TRANSFER_GAS
 from tollgate.payment.settlement import Confirmed, outcome_from_json
+from tollgate.schemes.exact.eip3009 import TRANSFER_GAS
 from tollgate.wire.primitives import Address
 
 CONTEXT = SimpleNamespace(
@@ -46,6 +46,7 @@ def handler(monkeypatch: pytest.MonkeyPatch, aws_endpoint: str, chain: Chain) ->
         "TOLLGATE_REFUNDS": "manual",
         "TOLLGATE_REFUND_PAY_TO": "0x" + "5e" * 20,
         "TOLLGATE_TREASURY_KEY": key,
+        "TOLLGATE_MAX_OPEN_PER_PAYER": "50",
         "TOLLGATE_SELLERS_TABLE": "asked by sellers elsewhere only",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "POWERTOOLS_METRICS_NAMESPACE": "Tollgate",

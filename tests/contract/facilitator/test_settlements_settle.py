@@ -6,9 +6,11 @@ import pytest
 
 from tests.support.settling import PRICE, ListJournal, NewWorld
 from tollgate.errors import Refusal
+from tollgate.facilitator.call import Guest
 from tollgate.payment.events import Event
 from tollgate.payment.settlement import Confirmed, Failed, Pending
 from tollgate.payment.states import SettlementState
+from tollgate.schemes.exact import eip3009
 from tollgate.wire.reasons import Reason
 
 
@@ -60,7 +62,7 @@ def test_a_warm_uncontended_settle_makes_two_requests_before_the_broadcast_and_o
     seen_at_broadcast.clear()
     assert isinstance(service.settle(world.request(world.payer()), world.deadline()), Confirmed)
     assert seen_at_broadcast == [2]
-    assert world.requests == {"TransactWriteItems": 1, "UpdateItem": 2}
+    assert world.requests == {"TransactWriteItems": 2, "UpdateItem": 1}
 
 
 def test_a39_another_seller_gets_duplicate_settlement(new_world: NewWorld) -> None:
@@ -326,3 +328,19 @@ def test_the_journal_names_what_happened_and_holds_no_signature(new_world: NewWo
     assert request.signature.hex() not in text
     assert stored.raw.hex() not in text
     assert request.signature.hex() not in repr(stored)
+
+
+def test_a63_a_token_that_needs_more_gas_than_we_send_is_refused_before_anything_is_reserved(
+    new_world: NewWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The simulation has the transaction's own limit: no nonce, no signature, no gas spent on finding out."""
+    world = new_world()
+    request = world.request(world.payer())
+    monkeypatch.setattr(eip3009, "TRANSFER_GAS", 40_000)
+    assert world.service().settle(request, world.deadline()) == Pending()
+    with pytest.raises(Refusal) as refused:
+        world.service().settle(request, world.deadline(), Guest(10))
+    assert refused.value.reason is Reason.SIMULATION_FAILED
+    assert world.signer.signatures == world.next_nonce() == 0
+    monkeypatch.undo()
+    assert isinstance(world.service().settle(request, world.deadline()), Confirmed)

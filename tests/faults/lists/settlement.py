@@ -3,6 +3,7 @@
 from tests.faults.sabotage import Sabotage
 
 _SETTLE = "tests/contract/facilitator/"
+_ROOM = _SETTLE + "test_room.py::"
 _REPLACING = _SETTLE + "test_replacing.py::"
 
 SABOTAGES = (
@@ -56,5 +57,48 @@ SABOTAGES = (
         "len(standing.transactions) >= MOST_VERSIONS",
         "False",
         _REPLACING + "test_a59_no_version_is_above_the_fee_cap_and_there_is_an_end_to_them",
+    ),
+    Sabotage(
+        "payments over one balance are all reserved",
+        "ledger/room.py",
+        "(#open < :most AND open_value <= :room)",
+        "(#open < :most AND :room >= :one)",
+        _ROOM + "test_a62_eight_payments_over_one_balance_make_one_transaction",
+    ),
+    Sabotage(
+        "a payer may have any number of settlements open",
+        "ledger/room.py",
+        "(#open < :most AND open_value <= :room)",
+        "(:most > :one OR open_value <= :room)",
+        _ROOM + "test_a72_a_payer_at_its_cap_does_not_keep_another_from_settling",
+    ),
+    Sabotage(
+        "the room is given back beside the write that ends a settlement",
+        "ledger/settlements.py",
+        "self._table.transact([update, give_room_back(settlement.request, now)])",
+        "self._table.write(give_room_back(settlement.request, now)); self._table.write(update)",
+        _ROOM + "test_a_second_verdict_gives_no_room_back",
+    ),
+    Sabotage(
+        "a revert is counted by everybody who sees it",
+        "ledger/settlements.py",
+        '"attribute_exists(pk) AND attribute_not_exists(reverted)",',
+        '"attribute_exists(pk)",',
+        _ROOM + "test_a62_a_revert_is_counted_once_though_many_see_it",
+    ),
+    Sabotage(
+        "a payer of many reverts is served on",
+        "ledger/room.py",
+        "blocked_until <= :now",
+        "blocked_until >= :now",
+        _ROOM + "test_a62_after_five_reverts_the_payer_is_blocked_for_a_while",
+    ),
+    Sabotage(
+        "the simulation may use any amount of gas",
+        "chain/evm.py",
+        "token_call(asset, transfer, block, eip3009.TRANSFER_GAS + self._info.data_gas),",
+        "token_call(asset, transfer, block),",
+        _SETTLE + "test_settlements_settle.py::"
+        "test_a63_a_token_that_needs_more_gas_than_we_send_is_refused_before_anything_is_reserved",
     ),
 )

@@ -8,7 +8,7 @@ import rlp
 from tests.support.payments import some_claim
 from tollgate.chain.answers import Head
 from tollgate.chain.signer import LocalSigner
-from tollgate.facilitator.fees import FILLER_GAS, TRANSFER_GAS, Fees
+from tollgate.facilitator.fees import FILLER_GAS, Fees
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.ledger.settlement_items import Settlement, SignedBytes, Slot
@@ -16,6 +16,7 @@ from tollgate.payment.events import NullJournal
 from tollgate.payment.networks import network_info
 from tollgate.payment.record import Payment
 from tollgate.payment.states import SettlementState, State
+from tollgate.schemes.exact.eip3009 import TRANSFER_GAS
 from tollgate.wire.primitives import Bytes32
 
 SIGNER = LocalSigner(b"\x07" * 32)

@@ -40,6 +40,7 @@ def service() -> SettleService:
         nobody,
         NullJournal(),
         fee_cap=1,
+        most_open=1,
         clock=lambda: 1_800_000_000.0,
         sleep=nobody,
         jitter=nobody,

@@ -8,11 +8,11 @@ from tests.support.payments import some_claim
 from tests.support.settling import ListJournal
 from tollgate.chain.signer import LocalSigner
 from tollgate.errors import ChainUnavailable, ConfigurationError
-from tollgate.facilitator.fees import TRANSFER_GAS
 from tollgate.facilitator.ports import Lane, Lanes
 from tollgate.facilitator.relayers import Relayers, relayer_status
 from tollgate.payment.events import NullJournal
 from tollgate.payment.networks import NETWORKS
+from tollgate.schemes.exact.eip3009 import TRANSFER_GAS
 from tollgate.wire.primitives import Network
 
 SIGNERS = [LocalSigner(bytes(31) + bytes([n])) for n in (1, 2, 3)]

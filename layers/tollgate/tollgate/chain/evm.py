@@ -38,8 +38,10 @@ __all__ = [
 DEFAULT_TIP = 1_000_000
 _POLL_SECONDS = 0.5
 _CALL_SECONDS = 5.0
-# geth: 3, "execution reverted"; nethermind, besu and older nodes: -32015 or -32000 with the word.
+# geth: 3, "execution reverted"; nethermind, besu and older nodes: -32015 or -32000 with the word. A call that used
+# up its gas would not succeed either: -32000 "out of gas" or "intrinsic gas too low", in these or similar words.
 _REVERT_CODES = frozenset({3, -32015})
+_REVERTED = ("revert", "out of gas", "outofgas", "intrinsic gas", "intrinsicgas", "gas required exceeds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,16 @@ class ChainCheck:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A check, and what a transaction needs: the relayer's mined nonce, fees in wei per gas."""
+    """A check, and what a transaction needs: the relayer's mined nonce, fees in wei per gas.
+
+    ``mined_balance`` is the payer's in mined blocks, in atomic units: what is on its way is not taken off yet.
+    """
 
     check: ChainCheck
     chain_nonce: int
     base_fee: int
     tip: int
+    mined_balance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +97,15 @@ class EvmChain:
         more: list[Call] = [
             ("eth_getTransactionCount", [relayer.lower, "latest"]),
             ("eth_maxPriorityFeePerGas", []),
+            token_call(asset, eip3009.balance_calldata(a.from_), "latest"),
         ]
-        check, (count, tip) = self._check(asset, a, signature, more, timeout)
+        check, (count, tip, balance) = self._check(asset, a, signature, more, timeout)
         return Preparation(
             check=check,
             chain_nonce=answers.account_nonce(count),
             base_fee=check.head.base_fee,
             tip=_tip(tip),
+            mined_balance=int.from_bytes(answers.word(balance, "balanceOf"), "big"),
         )
 
     def relayer_state(self, relayer: Address, timeout: float) -> RelayerState:
@@ -122,7 +130,8 @@ class EvmChain:
             calls: list[Call] = [
                 token_call(asset, eip3009.authorization_state_calldata(a.from_, a.nonce), block),
                 token_call(asset, eip3009.balance_calldata(a.from_), block),
-                token_call(asset, transfer, block),
+                # With the transaction's own limit: a token that needs more is found out before anything is reserved.
+                token_call(asset, transfer, block, eip3009.TRANSFER_GAS + self._info.data_gas),
                 ("eth_getBlockByNumber", ["latest", False]),
             ]
             used, balance, simulation, latest, *rest = self._ask([*calls, *more], deadline - time.monotonic())
@@ -244,10 +253,11 @@ def _tip(answer: Any) -> int:
 
 
 def _reverted(result: Any) -> bool:
-    """Whether a call reverted. Any other error says nothing about the call: raises ``ChainUnavailable``."""
+    """Whether a call reverted or ran out of gas. Any other error says nothing of it: raises ``ChainUnavailable``."""
     if not isinstance(result, RpcError):
         answers.blob(result, "a simulation")
         return False
-    if result.code in _REVERT_CODES or "revert" in result.message.lower():
+    text = result.message.lower()
+    if result.code in _REVERT_CODES or any(words in text for words in _REVERTED):
         return True
     raise answers.odd("a simulation", result)

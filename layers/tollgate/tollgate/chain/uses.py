@@ -47,9 +47,10 @@ class Use:
         return Failed(Reason.AUTHORIZATION_EXPIRED_UNUSED) if self.finalised_past_deadline else None
 
 
-def token_call(asset: Asset, data: bytes, block: str) -> Call:
-    """An ``eth_call`` of the token at a block height or tag."""
-    return ("eth_call", [{"to": asset.address.lower, "data": "0x" + data.hex()}, block])
+def token_call(asset: Asset, data: bytes, block: str, gas: int | None = None) -> Call:
+    """An ``eth_call`` of the token at a block height or tag; ``gas`` is all that it may use."""
+    limit = {} if gas is None else {"gas": hex(gas)}
+    return ("eth_call", [{"to": asset.address.lower, "data": "0x" + data.hex(), **limit}, block])
 
 
 class UseFinder:

@@ -68,6 +68,13 @@ class Delivery:
                 if signed.state is not SettlementState.SIGNED:
                     return signed.outcome
 
+    def recall(self, lane: Lane, signed: Settlement, until: float) -> SettleOutcome | None:
+        """What became of bytes whose nonce is spent, in whoever's presence they mined; ``None``: not seen here."""
+        if signed.reverted is not None:
+            return None
+        receipt = lane.chain.receipt(_signed(signed)[1].transactions, budget(until, self._clock()))
+        return self._read(lane, signed, receipt, until) if receipt else None
+
     def hand_over(
         self, lane: Lane, signed: Settlement, chain_nonce: int, market: Market, until: float
     ) -> tuple[Settlement, Receipt | None]:
@@ -114,7 +121,21 @@ class Delivery:
                     sender=receipt.sender,
                 )
                 return self._verdicts.confirm(request, signed, proof)
+        else:
+            signed = self._count(signed, receipt)
         return self._verdicts.judge(lane, request, signed, until, expect_use=False)
+
+    def _count(self, signed: Settlement, receipt: Receipt) -> Settlement:
+        """A revert costs us gas and proves nothing: it is held against its payer (threat 62)."""
+        counted = self._ledger.count_revert(signed, receipt.transaction, int(self._clock()))
+        self._journal.record(
+            Event.SETTLEMENT_REVERTED,
+            payment=signed.id.digest,
+            payer=str(signed.request.authorization.from_),
+            pay_to=str(signed.request.authorization.to),
+            transaction=str(receipt.transaction),
+        )
+        return counted
 
 
 def _signed(settlement: Settlement) -> tuple[Slot, SignedBytes]:

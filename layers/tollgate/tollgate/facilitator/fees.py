@@ -2,12 +2,7 @@
 
 from dataclasses import dataclass
 
-# Limits on a network without gas for data; NetworkInfo.data_gas comes on top.
-# One transferWithAuthorization takes 86,230 gas on USDC and 65,528 on OpenZeppelin's ERC3009, and
-# about 17,000 more when the recipient had nothing before. The cap is also the guard against a token
-# that would burn gas (threat 63).
-TRANSFER_GAS = 160_000
-# A plain transfer of nothing to oneself.
+# A plain transfer of nothing to oneself; NetworkInfo.data_gas comes on top, as for TRANSFER_GAS.
 FILLER_GAS = 21_000
 # What is offered at least, whatever the node suggests: geth's pool refuses a tip of 0.
 LEAST_TIP = 1_000_000

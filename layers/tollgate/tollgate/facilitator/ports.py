@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tollgate.chain.evm import Preparation, Receipt, RelayerState, Use
+from tollgate.ledger.room import Room
 from tollgate.ledger.settlement_items import DailyCap, OpenSlot, Settlement, SignedBytes, Slot
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import Asset, NetworkInfo
@@ -39,6 +40,9 @@ class SettleChain(Protocol):
 
     def broadcast(self, raw: bytes, timeout: float) -> Receipt | None:
         """Hand over signed bytes. Raises ``BroadcastRefused`` as well."""
+
+    def receipt(self, transactions: Sequence[Bytes32], timeout: float) -> Receipt | None:
+        """The receipt of whichever of ``transactions`` is mined."""
 
     def wait_receipt(
         self, transactions: Sequence[Bytes32], deadline: float, clock: Clock, sleep: Sleep
@@ -76,10 +80,14 @@ class SettlementLedger(Protocol):
         owner: str,
         lease_until: int,
         *,
+        room: Room,
         asked_twice: bool = False,
         cap: DailyCap | None = None,
     ) -> Settlement:
-        """Reserve a relayer's next nonce. Raises ``KnownSettlement``, ``NonceTaken``, ``FarAhead``, ``CapReached``."""
+        """Reserve a relayer's next nonce.
+
+        Raises ``KnownSettlement``, ``NonceTaken``, ``FarAhead``, ``NoRoom``, ``CapReached``.
+        """
 
     def store_bytes(self, settlement: Settlement, signed: SignedBytes, *, filler: bool) -> Settlement:
         """RESERVED → SIGNED; the first stored bytes win."""
@@ -93,8 +101,11 @@ class SettlementLedger(Protocol):
     def record(self, request: SettleRequest, outcome: Confirmed | Failed, now: int) -> Settlement:
         """Write down a payment that had ended before it was first brought here."""
 
-    def reopen(self, settlement: Settlement) -> Settlement | None:
+    def reopen(self, settlement: Settlement, now: int) -> Settlement | None:
         """CONFIRMED → SIGNED, or forgotten: the block of the proof is gone. Raises ``LostRace``."""
+
+    def count_revert(self, settlement: Settlement, transaction: Bytes32, now: int) -> Settlement:
+        """A transaction of ours mined and reverted: counted once."""
 
     def slots(self, network: Network, relayer: Address, nonces: range) -> list[OpenSlot]:
         """What stands at each of at most 100 nonces, in order."""

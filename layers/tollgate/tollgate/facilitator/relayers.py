@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tollgate.errors import ChainUnavailable, ConfigurationError
-from tollgate.facilitator.fees import TRANSFER_GAS
 from tollgate.facilitator.ports import Lanes, Signer
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.identity import PaymentId
+from tollgate.schemes.exact.eip3009 import TRANSFER_GAS
 from tollgate.wire.primitives import Address
 
 

@@ -9,6 +9,7 @@ from tollgate.facilitator.call import Call
 from tollgate.facilitator.ports import Clock, SettlementLedger, Sleep
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.verdicts import budget
+from tollgate.ledger.room import Room
 from tollgate.ledger.settlement_items import DailyCap, Settlement
 from tollgate.ledger.settlements import CapReached, FarAhead, NonceTaken
 from tollgate.payment.events import Event, Journal
@@ -20,7 +21,8 @@ _PAUSE_SECONDS = 0.05
 
 
 class Reserving:
-    """Reserves until it wins. ``jitter`` gives numbers in 0..1, ``new_owner`` a fresh random token."""
+    """Reserves until it wins. ``most_open`` is how many settlements a payer may have open; ``jitter`` gives numbers
+    in 0..1, ``new_owner`` a fresh random token."""
 
     def __init__(
         self,
@@ -28,6 +30,7 @@ class Reserving:
         ledger: SettlementLedger,
         journal: Journal,
         *,
+        most_open: int,
         clock: Clock,
         sleep: Sleep,
         jitter: Callable[[], float],
@@ -36,23 +39,26 @@ class Reserving:
         self._relayers = relayers
         self._ledger = ledger
         self._journal = journal
+        self._most_open = most_open
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
         self._new_owner = new_owner
 
     def reserve(self, call: Call, preparation: Preparation) -> Settlement:
-        """The reservation. Raises ``KnownSettlement``, ``NonceTaken``, and ``Refusal`` at a guest's daily cap."""
+        """The reservation. Raises ``KnownSettlement``, ``NonceTaken``, ``NoRoom``, and ``Refusal`` at a guest's
+        daily cap."""
         request = call.request
         relayer = self._relayers.pick(request.payment_id).address()
         owner = self._new_owner()
         lease_until = ceil(call.deadline) + LEASE_SLACK_SECONDS
+        room = Room(preparation.mined_balance, self._most_open, int(self._clock()))
         cap = DailyCap.at(request.seller, call.guest.daily_cap, int(self._clock())) if call.guest else None
         chain_nonce, asked_twice = preparation.chain_nonce, False
         while True:
             try:
                 reserved = self._ledger.reserve(
-                    request, relayer, chain_nonce, owner, lease_until, asked_twice=asked_twice, cap=cap
+                    request, relayer, chain_nonce, owner, lease_until, room=room, asked_twice=asked_twice, cap=cap
                 )
             except FarAhead:
                 # One wrong answer would move the counter for ever; too low a nonce harms one payment only.

@@ -18,12 +18,14 @@ from tollgate.facilitator.ports import Clock, Lane, Lanes, SettlementLedger, Sle
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.replacing import Replacing
 from tollgate.facilitator.reserving import Reserving
+from tollgate.facilitator.room import FullPayers
 from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.facilitator.verdicts import Verdicts, budget, same_business
+from tollgate.ledger.room import NoRoom
 from tollgate.ledger.settlement_items import Settlement
 from tollgate.ledger.settlements import KnownSettlement, NonceTaken
 from tollgate.payment.events import Event, Journal
-from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleOutcome, SettleRequest
+from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleOutcome, SettleRequest, TransferProof
 from tollgate.payment.states import SettlementState
 from tollgate.schemes.exact import eip3009
 from tollgate.wire.reasons import Reason
@@ -33,7 +35,7 @@ MARGIN_SECONDS = 2.0
 
 
 class SettleService:
-    """The use case. ``jitter`` and ``new_owner`` as in ``Reserving``."""
+    """The use case. ``fee_cap`` is wei per gas; ``most_open``, ``jitter`` and ``new_owner`` as in ``Reserving``."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class SettleService:
         journal: Journal,
         *,
         fee_cap: int,
+        most_open: int,
         clock: Clock,
         sleep: Sleep,
         jitter: Callable[[], float],
@@ -55,11 +58,19 @@ class SettleService:
         self._fee_cap = fee_cap
         self._clock = clock
         self._reserving = Reserving(
-            relayers, ledger, journal, clock=clock, sleep=sleep, jitter=jitter, new_owner=new_owner
+            relayers,
+            ledger,
+            journal,
+            most_open=most_open,
+            clock=clock,
+            sleep=sleep,
+            jitter=jitter,
+            new_owner=new_owner,
         )
         self._signing = SlotSigner(relayers, ledger, journal)
         self._verdicts = Verdicts(relayers, ledger, journal, clock, sleep)
         replacing = Replacing(relayers, ledger, journal)
+        self._full_payers = FullPayers(self._verdicts, ledger, journal, clock, sleep)
         self._delivery = Delivery(self._signing, replacing, self._verdicts, ledger, journal, clock, sleep)
 
     def settle(self, request: SettleRequest, deadline: float, guest: Guest | None = None) -> SettleOutcome:
@@ -67,8 +78,8 @@ class SettleService:
 
         Raises ``Refusal``, having written and sent nothing: INVALID_NETWORK, INVALID_REQUIREMENTS (an
         asset that is not ours to settle), SIGNATURE, DUPLICATE_SETTLEMENT (the authorization is being,
-        or was, settled for another seller or on other terms); for a guest also DAILY_CAP, and what the chain
-        says against a payment that is not known here. A refusal says nothing about the money.
+        or was, settled for another seller or on other terms); for a guest also DAILY_CAP, PAYER_FULL, PAYER_BLOCKED,
+        and what the chain says against a payment that is not known here. A refusal says nothing about the money.
         """
         try:
             outcome = self._checked(request, deadline, guest)
@@ -100,6 +111,18 @@ class SettleService:
         return lane
 
     def _settle(self, call: Call) -> SettleOutcome:
+        try:
+            return self._attempt(call)
+        except NoRoom as full:
+            if not self._full_payers.make_room(call, full):
+                return self._full_payers.answer(call, full)
+        try:
+            return self._attempt(call)
+        except NoRoom as full:
+            return self._full_payers.answer(call, full)
+
+    def _attempt(self, call: Call) -> SettleOutcome:
+        """Raises ``NoRoom``, having reserved nothing, when the payer has too much open."""
         request, lane = call.request, call.lane
         relayer = self._relayers.pick(request.payment_id).address()
         preparation = lane.chain.prepare(
@@ -152,13 +175,7 @@ class SettleService:
         """Go on from what the ledger holds."""
         lane, request = call.lane, call.request
         if known.proof is not None and not self._verdicts.stands(lane, known.proof, call.until):
-            self._journal.record(
-                Event.SETTLEMENT_PENDING,
-                payment=request.payment_id.digest,
-                transaction=str(known.proof.transaction),
-                why="the block of the proof is gone",
-            )
-            reopened = self._ledger.reopen(known)
+            reopened = self._reopen(known, known.proof)
             if reopened is None:
                 return Pending()
             known = reopened
@@ -181,20 +198,27 @@ class SettleService:
             if signed.state is not SettlementState.SIGNED:
                 return signed.outcome
             known = signed
-        if known.filler and chain_nonce <= slot.nonce:
+        spent = chain_nonce > slot.nonce
+        if spent and not known.filler and (outcome := self._delivery.recall(lane, known, call.until)) is not None:
+            return outcome
+        if known.filler and not spent:
             self._delivery.hand_over(lane, known, chain_nonce, market, call.until)
-        if known.filler or used or expired or chain_nonce > slot.nonce:
+        if known.filler or used or expired or spent:
             # Expired too: bytes that never mine (no gas, fees above them) must not keep it open for ever.
-            outcome = self._verdicts.judge(
-                lane,
-                request,
-                known,
-                call.until,
-                expect_use=used and (known.filler or chain_nonce > slot.nonce),
-            )
-            if known.filler or chain_nonce > slot.nonce or not isinstance(outcome, Pending):
+            expect_use = used and (known.filler or spent)
+            outcome = self._verdicts.judge(lane, request, known, call.until, expect_use=expect_use)
+            if known.filler or spent or not isinstance(outcome, Pending):
                 return outcome
         return self._delivery.deliver(lane, known, chain_nonce, market, call.until)
+
+    def _reopen(self, known: Settlement, gone: TransferProof) -> Settlement | None:
+        self._journal.record(
+            Event.SETTLEMENT_PENDING,
+            payment=known.id.digest,
+            transaction=str(gone.transaction),
+            why="the block of the proof is gone",
+        )
+        return self._ledger.reopen(known, int(self._clock()))
 
     def _report(self, request: SettleRequest, outcome: SettleOutcome) -> None:
         payment = request.payment_id.digest

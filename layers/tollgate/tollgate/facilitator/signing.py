@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tollgate.chain.evm import Head, Preparation, RelayerState
 from tollgate.chain.transactions import DynamicFeeTransaction, transaction_hash
 from tollgate.errors import LostRace
-from tollgate.facilitator.fees import FILLER_GAS, LEAST_TIP, TRANSFER_GAS, Fees, choose_fees
+from tollgate.facilitator.fees import FILLER_GAS, LEAST_TIP, Fees, choose_fees
 from tollgate.facilitator.ports import SettlementLedger, Signer
 from tollgate.facilitator.relayers import Relayers
 from tollgate.ledger.settlement_items import OpenSlot, Settlement, SignedBytes, Slot
@@ -64,7 +64,7 @@ class SlotSigner:
                 nonce=slot.nonce,
                 max_priority_fee_per_gas=market.fees.tip,
                 max_fee_per_gas=market.fees.max_fee,
-                gas_limit=TRANSFER_GAS + network_info(slot.network).data_gas,
+                gas_limit=eip3009.TRANSFER_GAS + network_info(slot.network).data_gas,
                 to=settlement.request.asset,
                 value=0,
                 data=eip3009.transfer_calldata(a, settlement.request.signature),

@@ -59,7 +59,8 @@ class Settlement:
     """One settlement, read consistently. ``lease_until`` is Unix seconds.
 
     ``slot`` is ``None`` for a payment that was already used when it was first brought here.
-    ``filler``: the stored bytes do not pay, they only use up the nonce.
+    ``filler``: the stored bytes do not pay, they only use up the nonce. ``holds_room``: it counts as open in its
+    payer's row. ``reverted``: the transaction of ours that mined and reverted, once that was counted.
     """
 
     request: SettleRequest
@@ -72,6 +73,8 @@ class Settlement:
     proof: TransferProof | None = None
     ours: bool = False
     reason: Reason | None = None
+    holds_room: bool = False
+    reverted: Bytes32 | None = None
 
     @property
     def id(self) -> PaymentId:
@@ -182,6 +185,7 @@ def settlement_item(settlement: Settlement) -> dict[str, Value | None]:
         "lease_until": settlement.lease_until,
         "relayer": slot.relayer.lower if slot else None,
         "relayer_nonce": slot.nonce if slot else None,
+        "holds_room": settlement.holds_room or None,
         **verdict_fields(settlement),
     }
 
@@ -201,6 +205,8 @@ def read_settlement(item: Item) -> Settlement:
         proof=TransferProof.from_json(json.loads(item["proof"])) if "proof" in item else None,
         ours=item.get("ours", False),
         reason=Reason(item["reason"]) if "reason" in item else None,
+        holds_room=item.get("holds_room", False),
+        reverted=Bytes32.parse(item["reverted"]) if "reverted" in item else None,
     )
 
 

@@ -4,17 +4,21 @@
     RLY#<network>#<relayer>           {next}: the nonce that the relayer reserves next
     NNC#<network>#<relayer>#<nonce>   {payment}: whose nonce this is; or {raw, tx_hash, ...}: a filled hole
     CAP#<seller>#<day>                {count}: settlements that a seller elsewhere has begun on that day
+    PYR#<network>#<asset>#<payer>     what the payer has open, and its reverts: see ledger/room.py
 
 Timeline of one settlement, each line one request, each condition derived from the arrows:
 
-    reserve       put STL (absent) as RESERVED + RLY next: n -> n+1 (still n) + put NNC (absent) [+ CAP count: c -> c+1]
+    reserve       put STL (absent) as RESERVED + RLY next: n -> n+1 (still n) + put NNC (absent) + PYR (room for it)
+                  [+ CAP count: c -> c+1]
     store_bytes   RESERVED -> SIGNED, if no bytes are there yet: the first stored bytes win
     replace_bytes a further version with a higher fee, if the newest is still the one that it replaces
-    conclude      SIGNED -> CONFIRMED | FAILED
-    reopen        CONFIRMED -> SIGNED, when the block of the proof is gone
+    conclude      SIGNED -> CONFIRMED | FAILED + PYR (its room is free again)
+    reopen        CONFIRMED -> SIGNED, when the block of the proof is gone + PYR (it takes its room again)
 
 An item also keeps the request, with the payer's signature: whoever meets a dead reservation can finish it.
 """
+
+from dataclasses import replace
 
 from tollgate.errors import LostRace
 from tollgate.ledger.dynamo import (
@@ -26,6 +30,16 @@ from tollgate.ledger.dynamo import (
     TransactionCancelled,
     Update,
     Value,
+)
+from tollgate.ledger.room import (
+    NoRoom,
+    Reverts,
+    Room,
+    count_revert_to,
+    give_room_back,
+    payer_key,
+    take_room,
+    write_reverts,
 )
 from tollgate.ledger.settlement_items import (
     DailyCap,
@@ -45,14 +59,14 @@ from tollgate.ledger.settlement_items import (
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
 from tollgate.payment.states import SETTLEMENT_TRANSITIONS, SettlementState
-from tollgate.wire.primitives import Address, Network
+from tollgate.wire.primitives import Address, Bytes32, Network
 
 # A settlement that ended is kept for over a year; TTL only ever removes ended ones.
 RETENTION_SECONDS = 400 * 86_400
 # More nonces than one settle would fill, if the chain's count turned out wrong.
 FAR_AHEAD = 100
-# Where the seller's cap stands in the reserving transaction.
-_CAP = 3
+# Where the payer's room and the seller's cap stand in the reserving transaction.
+_ROOM, _CAP = 3, 4
 
 
 class KnownSettlement(LostRace):
@@ -99,15 +113,16 @@ class SettlementsLedger:
         owner: str,
         lease_until: int,
         *,
+        room: Room,
         asked_twice: bool = False,
         cap: DailyCap | None = None,
     ) -> Settlement:
         """Put the settlement as RESERVED with the relayer's next nonce: max(stored, ``chain_nonce``).
 
         One request when this instance knows the counter. ``owner`` is this invocation's random token: it
-        recognises a write of ours whose answer was lost. ``cap`` counts the settlement, exactly once, with it.
-        Raises ``KnownSettlement``, ``NonceTaken``, ``CapReached``, and ``FarAhead``, having written nothing, unless
-        the chain was ``asked_twice``.
+        recognises a write of ours whose answer was lost. ``room`` is what the payer may have open, ``cap`` counts
+        the settlement, exactly once, with it. Raises ``KnownSettlement``, ``NonceTaken``, ``NoRoom``,
+        ``CapReached``, and ``FarAhead``, having written nothing, unless the chain was ``asked_twice``.
         """
         counter = relayer_key(request.network, relayer)
         remembered = counter in self._next
@@ -117,7 +132,7 @@ class SettlementsLedger:
         if chain_nonce > (stored or 0) + FAR_AHEAD and not asked_twice:
             raise FarAhead("the chain's transaction count is far above the counter")
         slot = Slot(request.network, relayer, max(stored or 0, chain_nonce, self._above.get(counter, 0)))
-        settlement = Settlement(request, SettlementState.RESERVED, slot, owner, lease_until)
+        settlement = Settlement(request, SettlementState.RESERVED, slot, owner, lease_until, holds_room=True)
         try:
             self._table.transact(
                 [
@@ -136,14 +151,15 @@ class SettlementsLedger:
                             "expires_at": lease_until + RETENTION_SECONDS,
                         }
                     ),
+                    take_room(request, room, room.now),
                     *([cap.count()] if cap else []),
                 ]
             )
         except TransactionCancelled as lost:
             if 1 in lost.failed:
                 self._remember(counter, lost.failed[1])
-            capped = _CAP in lost.failed
-            if 0 in lost.failed or capped:
+            capped, full = _CAP in lost.failed, _ROOM in lost.failed
+            if 0 in lost.failed or capped or full:
                 # Not every failed condition need be named, and what is known is never merely refused (rule 1).
                 known = lost.failed.get(0)
                 standing = read_settlement(known) if known else self.get(request.payment_id)
@@ -151,6 +167,8 @@ class SettlementsLedger:
                     return standing
                 if standing is not None:
                     raise KnownSettlement(standing) from lost
+                if full:
+                    raise NoRoom(request, lost.failed[_ROOM], room.now) from lost
                 if capped:
                     raise CapReached("the seller's cap of the day is reached") from lost
                 raise NonceTaken("the settlement went away meanwhile") from lost
@@ -179,7 +197,7 @@ class SettlementsLedger:
         try:
             return read_settlement(self._table.write(update))
         except ConditionFailed as lost:
-            return _standing(lost)
+            return _standing(lost.item)
 
     def replace_bytes(self, key: str, standing: SignedBytes, newer: SignedBytes) -> SignedBytes:
         """Store a further version beside ``standing``, for the settlement or filled hole at ``key``, ended or not.
@@ -214,11 +232,19 @@ class SettlementsLedger:
                 names[f"#{name}"] = name
                 values[f":{name}"] = value
         condition = _arrow(SettlementState.SIGNED, ended.state, values)
-        update = Update(settlement_key(settlement.id), "SET " + ", ".join(sets), condition, values, names)
+        key, expression = settlement_key(settlement.id), "SET " + ", ".join(sets)
         try:
-            return read_settlement(self._table.write(update))
+            if not settlement.holds_room:
+                condition += " AND attribute_not_exists(holds_room)"
+                return read_settlement(self._table.write(Update(key, expression, condition, values, names)))
+            condition += " AND attribute_exists(holds_room)"
+            update = Update(key, expression + " REMOVE holds_room", condition, values, names)
+            self._table.transact([update, give_room_back(settlement.request, now)])
         except ConditionFailed as lost:
-            return _standing(lost)
+            return _standing(lost.item)
+        except TransactionCancelled as lost:
+            return _standing(lost.failed.get(0) or self._table.get(key))
+        return replace(ended, holds_room=False)
 
     def record(self, request: SettleRequest, outcome: Confirmed | Failed, now: int) -> Settlement:
         """Write down a payment that had ended before it was first brought here, so that no second seller
@@ -229,12 +255,15 @@ class SettlementsLedger:
         try:
             self._table.write(Put({**settlement_item(ended), "expires_at": now + RETENTION_SECONDS}))
         except ConditionFailed as lost:
-            return _standing(lost)
+            return _standing(lost.item)
         return ended
 
-    def reopen(self, settlement: Settlement) -> Settlement | None:
-        """CONFIRMED → SIGNED: the block of its proof is gone. ``None`` when we never had bytes for it:
-        then it is forgotten, and settled like a new one. Raises ``LostRace``."""
+    def reopen(self, settlement: Settlement, now: int) -> Settlement | None:
+        """CONFIRMED → SIGNED: the block of its proof is gone, and it takes its room again, be there any or not.
+
+        ``None`` when we never had bytes for it: then it is forgotten, and settled like a new one. ``now`` is Unix
+        seconds. Raises ``LostRace``.
+        """
         key = settlement_key(settlement.id)
         proof = verdict_fields(settlement)["proof"]
         if proof is None:
@@ -246,8 +275,35 @@ class SettlementsLedger:
             del values[":target"]
             self._table.write(Delete(key, condition, values, names))
             return None
-        expression = "SET #state = :target REMOVE proof, ours, expires_at"
-        return read_settlement(self._table.write(Update(key, expression, condition, values, names)))
+        values[":true"] = True
+        expression = "SET #state = :target, holds_room = :true REMOVE proof, ours, expires_at"
+        update = Update(key, expression, condition, values, names)
+        self._table.transact([update, take_room(settlement.request, None, now)])
+        return replace(settlement, state=SettlementState.SIGNED, proof=None, ours=False, holds_room=True)
+
+    def count_revert(self, settlement: Settlement, transaction: Bytes32, now: int) -> Settlement:
+        """Our ``transaction`` for it mined and reverted: counted for its payer and its payTo, once for each
+        settlement. ``now`` is Unix seconds. Returns the settlement as it stands."""
+        request = settlement.request
+        mark = Update(
+            settlement_key(settlement.id),
+            "SET reverted = :transaction",
+            "attribute_exists(pk) AND attribute_not_exists(reverted)",
+            {":transaction": str(transaction)},
+        )
+        row = self._table.get(payer_key(request))
+        while True:
+            known = Reverts.of(row)
+            payer = write_reverts(request, known, known.and_at(now), now)
+            try:
+                self._table.transact([mark, payer, count_revert_to(request.network, request.authorization.to, now)])
+            except TransactionCancelled as lost:
+                if 1 in lost.failed and 0 not in lost.failed:
+                    # Another of the payer's was counted meanwhile.
+                    row = lost.failed[1]
+                    continue
+                return _standing(lost.failed.get(0) or self._table.get(mark.pk))
+            return replace(settlement, reverted=transaction)
 
     def slots(self, network: Network, relayer: Address, nonces: range) -> list[OpenSlot]:
         """What stands at each of at most 100 nonces, in order. Two requests."""
@@ -305,7 +361,7 @@ def _slot(settlement: Settlement) -> Slot:
     return settlement.slot
 
 
-def _standing(lost: ConditionFailed) -> Settlement:
-    if not lost.item:
-        raise LostRace("the settlement is gone") from lost
-    return read_settlement(lost.item)
+def _standing(item: Item | None) -> Settlement:
+    if not item:
+        raise LostRace("the settlement is gone")
+    return read_settlement(item)

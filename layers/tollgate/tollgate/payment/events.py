@@ -41,6 +41,7 @@ class Event(StrEnum):
     SETTLEMENT_SIGNED = "settlement.signed"
     SETTLEMENT_REPLACED = "settlement.replaced"
     SETTLEMENT_BROADCAST = "settlement.broadcast"
+    SETTLEMENT_REVERTED = "settlement.reverted"
     SETTLEMENT_CONFIRMED = "settlement.confirmed"
     SETTLEMENT_FAILED = "settlement.failed"
     SETTLEMENT_PENDING = "settlement.pending"

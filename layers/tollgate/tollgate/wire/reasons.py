@@ -47,3 +47,5 @@ class Reason(StrEnum):
     REFUND_FOREIGN_RECIPIENT = "refund_foreign_recipient"
     REFUND_TOO_LATE = "refund_too_late"
     REFUNDS_MANUAL = "refunds_manual"
+    PAYER_FULL = "payer_has_too_much_open"
+    PAYER_BLOCKED = "payer_blocked_after_reverts"

@@ -78,6 +78,7 @@ class Facilitator:
             ledger,
             self.journal,
             fee_cap=own.fee_cap,
+            most_open=own.most_open,
             clock=time.time,
             sleep=time.sleep,
             jitter=random.SystemRandom().random,
