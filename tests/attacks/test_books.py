@@ -59,6 +59,38 @@ def test_a97_the_very_same_transaction_without_its_token_is_cancelled(payments_t
     assert revenue(payments_table, reversed_.id) == (0, 0)
 
 
+def test_a98_every_event_may_come_twice(functions: Functions) -> None:
+    """Settle's invocation and the schedule's, each fed twice and once more at the end: nothing is done again."""
+    upstream = CountingUpstream()
+    asked: list[Any] = []
+    invoke = functions.invoke
+
+    def twice(name: str, event: Any, **how: Any) -> Any:
+        if name != "settle" or event.get("op") != "settle":
+            return invoke(name, event, **how)
+        asked.append(event)
+        first, second = invoke(name, event, **how), invoke(name, event, **how)
+        assert first == second
+        return first
+
+    functions.invoke = twice  # type: ignore[method-assign]
+    try:
+        functions.sell("GET", "/goods", upstream.url + "/goods")
+        payment = functions.sign(functions.buyer(), functions.offer("GET", "/goods"))
+        answer = functions.request("GET", "/goods", payment=payment)
+    finally:
+        upstream.stop()
+    assert (answer.status, len(asked)) == (200, 1)
+    functions.advance(4000)
+    for event in ({}, {}, asked[0], asked[0]):
+        invoke("settle" if event else "reconcile", event)
+    assert functions.chain.transaction_count(functions.relayer()) == 1
+    rows = functions.client("dynamodb").scan(TableName=functions.resource("PaymentsTable"), ConsistentRead=True)
+    kinds = [item["pk"]["S"].split("#")[0] for item in rows["Items"]]
+    assert (kinds.count("RCT"), kinds.count("LOG"), upstream.runs) == (1, 1, 1)
+    assert [item["payments"]["N"] for item in rows["Items"] if item["pk"]["S"].startswith("REV#")] == ["1"]
+
+
 def test_a102_nobody_reads_a_payment_by_guessing_or_knowing_its_id(functions: Functions) -> None:
     """There is no look-up by id: not of a guessed one, and not of the real one, which is in every receipt's 409."""
     upstream = CountingUpstream()

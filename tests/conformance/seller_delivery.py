@@ -107,8 +107,6 @@ def check_R19(shop: Shop) -> Problems:
         authorization_is_the_default=offer_of(shop)["accepts"][0]["extra"].get("paymentFlow", "authorization")
         == "authorization",
     )
-    if not shop.upfront_path:
-        return wrong
     settled_by_then: list[int] = []
 
     def noting(handler: Handler) -> None:

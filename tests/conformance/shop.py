@@ -80,7 +80,7 @@ class Shop(Protocol):
     # Whether /sized costs more with ?size=l; whether a signed-in payer may have again what it bought.
     prices_by_query: bool
     signs_in: bool
-    # A path that is sold settle-first, or "".
+    # A path that is sold settle-first.
     upfront_path: str
 
     def request(

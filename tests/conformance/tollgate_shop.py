@@ -7,12 +7,13 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from local.chain import Chain
-from tests.conformance.shop import GOODS, PRICES, Reply
+from tests.conformance.shop import CHEAP, GOODS, PRICES, Reply
 from tests.support.buyer import fresh_signature
 from tests.support.facilitator import Facilitator, TimeThatIsSlept
 from tests.support.upstream import CountingUpstream, answers
 from tests.support.world import BASE_URL, World
 from tollgate.gateway.messages import Answer
+from tollgate.wire.models import Requirements
 
 
 class Killed(BaseException):
@@ -35,7 +36,7 @@ class TollgateShop:
 
     prices_by_query = False
     signs_in = False
-    upfront_path = ""
+    upfront_path = "/first"
 
     def __init__(self, aws_endpoint: str, chain: Chain, *, own: bool = False) -> None:
         self.chain = chain
@@ -49,6 +50,8 @@ class TollgateShop:
             world.route(f"{method}{pattern}", method, pattern, accepts=(_priced(world, price),))
             for (method, pattern), price in PRICES.items()
         ]
+        first = _priced(world, CHEAP, paymentFlow="upfront")
+        world.routes.append(world.route("first", "GET", self.upfront_path, accepts=(first,)))
         self._start()
 
     def request(
@@ -145,8 +148,8 @@ class TollgateShop:
         self.world.settle_through(self.facilitator.settler(chains, self.world.diary, slept.clock, slept.sleep))
 
 
-def _priced(world: World, price: int) -> Any:
-    return dataclasses.replace(world.requirements, amount=price)
+def _priced(world: World, price: int, **extra: str) -> Requirements:
+    return dataclasses.replace(world.requirements, amount=price, extra={**world.requirements.extra, **extra})
 
 
 def _reply(answer: Answer) -> Reply:
