@@ -3,6 +3,7 @@
 /weather/{city}   a forecast                  /slow?seconds=3   a late one
 /fail?status=503  an answer with that status  /big?bytes=90000  a long body
 /redirect         302 to /weather/oslo        /drip?seconds=5   a body that comes a byte at a time
+/report/{name}    a report, dear to make
 /answer?status=201  that status and a Location, with every header that must not pass
 /echo             method, path, query, headers and body as they arrived
 """
@@ -86,6 +87,8 @@ class _Handler(Handler):
                     "body": body.decode("latin-1"),
                 }
                 self.answer_json(200, said | {"headers": [list(item) for item in self.headers.items()]})
+            case path if path.startswith("/report/"):
+                self.answer_json(200, {"report": path.removeprefix("/report/")})
             case path if path.startswith("/weather/") and len(path) > len("/weather/"):
                 self.answer_json(200, _forecast(unquote(path.removeprefix("/weather/"))))
             case _:

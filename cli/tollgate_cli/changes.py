@@ -83,13 +83,14 @@ def _facts(route: Route) -> dict[str, str]:
         network = network_info(r.network).name
         facts[f"price on {network}"] = price(r)
         facts[f"paid to on {network}"] = str(r.pay_to)
-        facts[f"token on {network}"] = f"{r.asset} {' '.join(map(str, r.extra.values()))}"
+        facts[f"token on {network}"] = f"{r.asset} {r.extra.get('name', '')} {r.extra.get('version', '')}"
         facts[f"maxTimeoutSeconds on {network}"] = str(r.max_timeout_seconds)
     secret = route.upstream.secret_header
     facts |= {
         "upstream": route.upstream.url,
         "upstream timeout": f"{route.upstream.timeout_seconds:g} s",
         "upstream secret": "" if secret is None else f"{secret[0]} from the secret {secret[1]}",
+        "flow": route.flow.value,
         "id": route.id,
         "description": route.description,
         "mimeType": route.mime_type,

@@ -16,7 +16,8 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.routes import Route, Snapshot
 from tollgate_cli.aws import Aws
 from tollgate_cli.doctor_report import Report
-from tollgate_cli.routes_file import MAX_OFFER_BYTES, SETTLE_RESERVE_SECONDS, offer_bytes
+from tollgate_cli.flows import least_max_timeout
+from tollgate_cli.routes_file import MAX_OFFER_BYTES, offer_bytes
 from tollgate_cli.stack import Stack
 
 _RESOLVE_SECONDS = 3.0
@@ -67,7 +68,7 @@ def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str
             found.append(f"is priced in {terms.asset}, but this stack collects {stack.facts.asset}")
         if str(terms.pay_to) in relayers:
             found.append(f"pays to the relayer's own address {terms.pay_to}: nobody can send on what arrives there")
-        least = route.upstream.timeout_seconds + SETTLE_RESERVE_SECONDS
+        least = least_max_timeout(route.flow, route.upstream.timeout_seconds)
         if terms.max_timeout_seconds < least:
             found.append(f"maxTimeoutSeconds is {terms.max_timeout_seconds}; its upstream and settling need {least:g}")
     pattern = PathPattern.parse(route.pattern)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.pricing import parse_amount, parse_dollars
 from tollgate.payment.networks import NETWORKS, Asset, NetworkInfo, network_info
+from tollgate.payment.states import Flow
+from tollgate.payment.terms import PAYMENT_FLOW
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address
 from tollgate_cli.facts import StackFacts
@@ -24,7 +26,7 @@ class _Price:
 
 
 def read_accepts(
-    route: Node, fields: dict[str, Node], max_timeout_seconds: int, facts: StackFacts, findings: Findings
+    route: Node, fields: dict[str, Node], max_timeout_seconds: int, flow: Flow, facts: StackFacts, findings: Findings
 ) -> tuple[Requirements, ...]:
     """One requirement per network; empty when anything is wrong."""
     networks = _networks(fields.get("networks"), route, facts, findings)
@@ -43,6 +45,9 @@ def read_accepts(
             place = fields.get("payTo", price.amount)
             findings.add(place.line, place.at, f"is the token {asset.symbol} itself: money sent there is lost")
         extra = {"name": asset.name, "version": asset.version}
+        if flow is not Flow.AUTHORIZATION:
+            # Left out it is authorization; said or not, it is part of what the buyer accepts.
+            extra[PAYMENT_FLOW] = flow.value
         accepts.append(Requirements("exact", info.network, amount, asset.address, pay_to, max_timeout_seconds, extra))
     return tuple(accepts)
 

@@ -9,9 +9,11 @@ from tollgate.gateway.catalogue import METHODS
 from tollgate.gateway.offers import extensions
 from tollgate.gateway.path_pattern import PathPattern
 from tollgate.payment.routes import Route, UpstreamTarget
+from tollgate.payment.states import Flow
 from tollgate.wire.headers import encode
 from tollgate.wire.models import PaymentRequired, Requirements, Resource
 from tollgate_cli.facts import StackFacts
+from tollgate_cli.flows import SETTLE_RESERVE_SECONDS, least_max_timeout, read_flow
 from tollgate_cli.prices import read_accepts
 from tollgate_cli.problems import Findings, Problem, WrongFile, did_you_mean
 from tollgate_cli.upstreams import DEFAULT_TIMEOUT, read_upstream
@@ -20,10 +22,8 @@ from tollgate_cli.yaml_tree import MAX_FILE_BYTES, Kind, Node, fields_of, number
 VERSION = "1"
 MAX_OFFER_BYTES = 4096
 MAX_TIMEOUT_SECONDS = 600
-# What settling may take after the upstream has answered.
-SETTLE_RESERVE_SECONDS = 15
 _OPTIONAL = (
-    "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow",
+    "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow", "irreversible",
     "sourceAddressResends",
 )  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -99,9 +99,10 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
     path, pattern = _path(fields.get("path"), findings)
     upstream = read_upstream(fields.get("upstream"), None if pattern is None else pattern.params, facts, findings)
     timeout = upstream.timeout_seconds if upstream is not None else DEFAULT_TIMEOUT
-    max_timeout = _max_timeout(fields.get("maxTimeoutSeconds"), node, timeout, findings)
-    _flow(fields.get("flow"), findings)
-    accepts = read_accepts(node, fields, max_timeout, facts, findings)
+    target = fields.get("upstream", node)
+    flow = read_flow(fields, timeout, target.fields.get("timeoutSeconds", target), findings)
+    max_timeout = _max_timeout(fields.get("maxTimeoutSeconds"), node, flow, timeout, findings)
+    accepts = read_accepts(node, fields, max_timeout, flow, facts, findings)
     description = text_of(fields.get("description"), findings, longest=500) or ""
     mime_type = _matching(fields.get("mimeType"), _MIME, "must be a media type such as application/json", findings)
     id = _matching(
@@ -156,29 +157,20 @@ def _path(node: Node | None, findings: Findings) -> tuple[str, PathPattern | Non
         return path, None
 
 
-def _max_timeout(node: Node | None, route: Node, upstream_timeout: float, findings: Findings) -> int:
-    least = upstream_timeout + SETTLE_RESERVE_SECONDS
+def _max_timeout(node: Node | None, route: Node, flow: Flow, upstream_timeout: float, findings: Findings) -> int:
+    least = least_max_timeout(flow, upstream_timeout)
     seconds = number_of(node, findings, 1, MAX_TIMEOUT_SECONDS, 60)
     place = node or route
     if seconds != int(seconds):
         findings.add(place.line, place.at, "must be whole seconds")
     elif seconds < least:
+        what = "upstream.timeoutSeconds and " if flow is Flow.AUTHORIZATION else ""
         findings.add(
             place.line,
             place.at,
-            f"must be at least {least:g}: upstream.timeoutSeconds and {SETTLE_RESERVE_SECONDS} to settle",
+            f"must be at least {least:g}: {what}{SETTLE_RESERVE_SECONDS} to settle",
         )
     return int(seconds)
-
-
-def _flow(node: Node | None, findings: Findings) -> None:
-    flow = text_of(node, findings)
-    if node is None or flow in (None, "authorization"):
-        return
-    if flow == "upfront":
-        findings.add(node.line, node.at, "upfront is not built yet: only authorization is")
-    else:
-        findings.add(node.line, node.at, "must be authorization")
 
 
 def _matching(node: Node | None, pattern: re.Pattern[str], sentence: str, findings: Findings) -> str:

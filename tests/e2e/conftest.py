@@ -20,6 +20,11 @@ PAGES = {
     "GET /drip": {"timeoutSeconds": 2},
     "POST /echo": {},
 }
+# Those that settle first.
+UPFRONT_PAGES = {
+    "GET /report/{name}": {},
+    "POST /fail": {},
+}
 
 
 def routes(stack: LocalStack) -> str:
@@ -29,6 +34,11 @@ def routes(stack: LocalStack) -> str:
         method, path = key.split()
         target = {"url": stack.upstream.url + path, **upstream}
         entries.append({"method": method, "path": path, "price": "$0.01", "upstream": target})
+    for key, upstream in UPFRONT_PAGES.items():
+        method, path = key.split()
+        target = {"url": stack.upstream.url + path, **upstream}
+        terms = {"flow": "upfront", "irreversible": True}
+        entries.append({"method": method, "path": path, "price": "$0.01", **terms, "upstream": target})
     return json.dumps({"version": 1, "routes": entries})
 
 

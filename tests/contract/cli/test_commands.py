@@ -377,4 +377,4 @@ def test_it_runs_as_a_command_from_anywhere(start: list[str], tmp_path: Path) ->
     command = [*start, "routes", "check", str(_ROOT / "examples" / "routes.yaml"), "--json"]
     environment = os.environ | {"PYTHONPATH": path}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["routes"] == 2
+    assert json.loads(done.stdout)["routes"] == 3

@@ -9,6 +9,7 @@ import pytest
 from tollgate.gateway.catalogue import Catalogue, Snapshot
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import Route
+from tollgate.payment.states import Flow
 from tollgate.wire.primitives import Address
 from tollgate_cli import prices
 from tollgate_cli.facts import StackFacts, stand_in
@@ -201,8 +202,13 @@ def test_a_wrong_value_is_named_by_line_and_field(tmp_path: Path, old: str, new:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ("flow: upfront", "routes[0].flow: upfront is not built yet: only authorization is"),
-        ("flow: later", "routes[0].flow: must be authorization"),
+        ("flow: later", "routes[0].flow: must be authorization or upfront"),
+        ("flow: upfrnt", "routes[0].flow: must be authorization or upfront (did you mean upfront?)"),
+        ("irreversible: 1", "routes[0].irreversible: must be true or false"),
+        (
+            "irreversible: true",
+            "routes[0].irreversible: what cannot be undone must be paid for before it runs: set flow",
+        ),
         ("id: a/b", "routes[0].id: must be 1 to 64 letters"),
         ("mimeType: json", "routes[0].mimeType: must be a media type"),
         ("description: 12", 'routes[0].description: must be text, not a number: quote it ("12")'),
@@ -355,6 +361,31 @@ def test_test_and_main_networks_are_never_mixed(tmp_path: Path) -> None:
     mixed = replace(STACK, networks=(network_info("base"), network_info("base-sepolia")))
     assert "mixes test and main" in problem_of(tmp_path, GOOD + "networks: [base, base-sepolia]\n", mixed)
     assert "mixes test and main" in problem_of(tmp_path, GOOD, mixed)
+
+
+UPFRONT = GOOD + "flow: upfront\nirreversible: true\n"
+
+
+def test_a50_a_route_that_settles_first_says_so_in_its_offer(tmp_path: Path) -> None:
+    """``extra.paymentFlow``, beside the token's domain; the others leave it out."""
+    route = one(tmp_path, UPFRONT)
+    assert route.flow is Flow.UPFRONT
+    assert route.accepts[0].extra == {"name": "USDC", "version": "2", "paymentFlow": "upfront"}
+    other = one(tmp_path, GOOD)
+    assert other.flow is Flow.AUTHORIZATION
+    assert other.accepts[0].extra == {"name": "USDC", "version": "2"}
+
+
+def test_settled_first_the_upstream_shares_the_request_and_the_authorization_need_not_outlive_it(
+    tmp_path: Path,
+) -> None:
+    """15 s at most; and 15 s are all that maxTimeoutSeconds has to leave."""
+    route = one(tmp_path, UPFRONT + "maxTimeoutSeconds: 15\n")
+    assert route.accepts[0].max_timeout_seconds == 15
+    found = problem_of(tmp_path, UPFRONT + "maxTimeoutSeconds: 14\n")
+    assert found.startswith(":10: routes[0].maxTimeoutSeconds: must be at least 15: 15 to settle")
+    slow = UPFRONT.replace("/v1/{city}", "/v1/{city}\n  timeoutSeconds: 15.5")
+    assert ":8: routes[0].upstream.timeoutSeconds: must be at most 15 with flow: upfront" in problem_of(tmp_path, slow)
 
 
 def test_a_slow_network_is_refused_in_the_authorization_flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from tollgate.payment.record import Payment, StoredAnswer
 OWNER_DIED = "owner_died"
 NOT_FETCHED = "not_fetched"
 LEASE_MARGIN_SECONDS = 5
+# The longest upstream for which one request settles first and still has time to run it.
+LONGEST_RUN_SECONDS = 15.0
 
 
 def recheck_at(payment: Payment) -> int:

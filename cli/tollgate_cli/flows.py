@@ -1,0 +1,52 @@
+"""The ``flow`` of a route, and what it takes to be sold in the one or the other (threat 50)."""
+
+from tollgate.gateway.paid_run import LONGEST_RUN_SECONDS
+from tollgate.payment.states import Flow
+from tollgate_cli.problems import Findings, did_you_mean
+from tollgate_cli.yaml_tree import Kind, Node, text_of
+
+# What fits between the claim and the answer of one request: the longest upstream of the authorization flow.
+LONGEST_TIMEOUT = 20.0
+# What settling may take after the upstream has answered; settled first, all that the authorization has to outlive.
+SETTLE_RESERVE_SECONDS = 15
+
+
+def read_flow(fields: dict[str, Node], timeout: float, timeout_at: Node, findings: Findings) -> Flow:
+    """The flow; required to be ``upfront`` for what cannot be undone. ``timeout_at`` is where a timeout is blamed."""
+    node = fields.get("flow")
+    text = text_of(node, findings)
+    flow = Flow.AUTHORIZATION
+    if node is not None and text is not None:
+        if text in set(Flow):
+            flow = Flow(text)
+        else:
+            known = [flow.value for flow in Flow]
+            findings.add(node.line, node.at, f"must be {' or '.join(known)}{did_you_mean(text, known)}")
+            return flow
+    _irreversible(fields.get("irreversible"), node, flow, findings)
+    if flow is Flow.UPFRONT and timeout > LONGEST_RUN_SECONDS:
+        findings.add(
+            timeout_at.line,
+            timeout_at.at,
+            f"must be at most {LONGEST_RUN_SECONDS:g} with flow: upfront: settling comes first, in the same request",
+        )
+    return flow
+
+
+def _irreversible(node: Node | None, flow_node: Node | None, flow: Flow, findings: Findings) -> None:
+    if node is None:
+        return
+    if node.kind is not Kind.FLAG:
+        findings.add(node.line, node.at, "must be true or false")
+    elif node.text == "true" and flow is not Flow.UPFRONT:
+        place = flow_node or node
+        findings.add(
+            place.line,
+            place.at,
+            "what cannot be undone must be paid for before it runs: set flow: upfront (irreversible: true)",
+        )
+
+
+def least_max_timeout(flow: Flow, timeout: float) -> float:
+    """The least maxTimeoutSeconds: what an authorization has to outlive, in seconds."""
+    return SETTLE_RESERVE_SECONDS + (timeout if flow is Flow.AUTHORIZATION else 0)
