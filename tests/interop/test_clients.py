@@ -49,3 +49,16 @@ def test_a_client_pays_with_its_defaults(
     assert stack.chain.balance(buyer.address) == 100_000_000 - PRICE
     assert stack.chain.balance(stack.pay_to) == seller + PRICE
     assert stack.upstream.runs["/weather/oslo"] == 1
+
+
+@pytest.mark.parametrize(("client", "spoken"), CLIENTS, ids=[client.__name__ for client, _ in CLIENTS])
+def test_a_client_pays_for_a_route_that_settles_first(
+    stack: LocalStack, buyer: LocalAccount, client: Callable[[LocalAccount, str], Bought], spoken: tuple[str, str]
+) -> None:
+    """``extra.paymentFlow`` is in the offer, and stands in nobody's way."""
+    bought = client(buyer, f"{stack.api_url}/report/tides")
+    assert bought.status == 200, bought
+    assert bought.json == {"report": "tides"}
+    assert (bought.header, bought.receipt["success"]) == (spoken[0], True)
+    assert stack.chain.balance(buyer.address) == 100_000_000 - PRICE
+    assert stack.upstream.runs["/report/tides"] == 1

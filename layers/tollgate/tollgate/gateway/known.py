@@ -42,7 +42,7 @@ class KnownPayments:
         payment = self._past_the_dead(payment)
         admitted = self.deliver.proof(call, payment) is not None
         if _under_way(payment) and admitted:
-            payment = self._wait_in_turn(call, payment)
+            payment = self._past_the_dead(self._wait_in_turn(call, payment))
         outcome = self.outcome(call, payment, answer=None, owner=False)
         return self.noted(call, payment, outcome) if admitted else outcome
 
@@ -71,8 +71,6 @@ class KnownPayments:
         self.parts.journal.record(Event.PAYMENT_WAITED, payment=payment.id.digest, state=payment.state.value)
         while _under_way(payment) and self.parts.clock() + _POLL_SECONDS < call.wait_until:
             if not payment.alive(self.parts.now()):
-                if payment.state is State.EXECUTING:
-                    return self._release_dead(payment)
                 before, payment = payment, self._take_up(call, payment)
                 if payment != before:
                     continue
@@ -99,8 +97,8 @@ class KnownPayments:
                     return self._settled(call, mine)[0]
                 case State.SETTLED:
                     return self.runs.serve(call, payment, None)[0]
-                case State.EXECUTING_PAID:
-                    return self.runs.owe(payment, OWNER_DIED, dead=True)
+                case State.EXECUTING | State.EXECUTING_PAID:
+                    return self._past_the_dead(payment)
         except LostRace:
             return self._read(payment)
         return payment

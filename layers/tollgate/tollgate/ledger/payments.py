@@ -224,7 +224,8 @@ class PaymentsLedger:
             remove=("signature",),
         )
         debt = Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, reason.value)})
-        owed = [] if payment.claim.flow is Flow.UPFRONT else [debt]
+        ran = payment.claim.flow is Flow.AUTHORIZATION or payment.ran_at is not None
+        owed = [debt] if ran else []
         struck = Payers(self._table).strike(payment, now)
         self._transact([update, *owed, *struck, *self._free_identifier(payment)])
 
