@@ -179,6 +179,8 @@ def test_what_nobody_came_for_is_owed_back_after_the_window_and_not_before(upfro
     upfront.skew += 60
     upfront.reconcile()
     upfront.skew += 890
+    # Looked at early, for whatever reason.
+    upfront.payments.reschedule(known(upfront, payment), int(upfront.clock()))
     upfront.reconcile()
     assert known(upfront, payment).unserved
     upfront.skew += 30

@@ -14,13 +14,6 @@ SABOTAGES = (
         _TESTS + "test_it_is_settled_before_the_upstream_runs_and_served_with_its_receipt",
     ),
     Sabotage(
-        "settled first: a payment whose settlement is unknown runs",
-        "gateway/known.py",
-        "if ended.unserved else (ended, None)",
-        "if True else (ended, None)",
-        _TESTS + "test_a_payment_that_cannot_be_settled_runs_nothing",
-    ),
-    Sabotage(
         "settled first: the run is not its owner's alone",
         "ledger/upfront.py",
         'require={"owner": ("=", owner)},',
