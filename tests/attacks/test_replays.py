@@ -69,12 +69,14 @@ def test_a38_a_fresh_payment_under_the_identifier_of_a_running_one_is_not_charge
 
 
 def test_a38_a_fresh_payment_while_the_first_is_unknown_is_not_charged(world: World) -> None:
-    """SETTLING is no reason to take another payment under the same identifier."""
+    """SETTLING is no reason to take another payment for the same request: it gets the first one's outcome."""
     world.settler.down = True
     buyer = world.buyer()
     first, second = (world.sign(buyer, world.offer(), identifier=IDENTIFIER) for _ in range(2))
     assert world.request(payment=first, seconds=7).status == 503
-    assert world.request(payment=second).status == 409
+    waiting = world.request(payment=second, seconds=7)
+    assert waiting.status == 503
+    assert waiting.header("payment-required") is None
     assert world.payment(second) is None
     world.settler.down = False
     world.skew += 30

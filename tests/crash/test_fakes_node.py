@@ -151,11 +151,11 @@ def test_a_payment_from_check_to_proof(node: Any) -> None:
     sent = case.send(case.pay())
     assert case.check().nonce_used
     assert not case.use().used
-    assert case.evm.receipt(sent, 5) is None
+    assert case.evm.receipt([sent], 5) is None
     assert case.evm.transaction_count(case.relayer.address, 5) == 0
     assert int(case.ask("eth_getTransactionCount", case.relayer.address.lower, "pending"), 16) == 1
     node.mine()
-    receipt = case.evm.receipt(sent, 5)
+    receipt = case.evm.receipt([sent], 5)
     proof = case.use().proof
     assert receipt is not None
     assert receipt.succeeded
@@ -207,7 +207,7 @@ def test_a_drained_payer_reverts_and_the_nonce_is_spent(node: Any) -> None:
     assert not case.check().would_succeed
     sent = case.send(raw)
     node.mine()
-    receipt = case.evm.receipt(sent, 5)
+    receipt = case.evm.receipt([sent], 5)
     assert receipt is not None
     assert not receipt.succeeded
     assert receipt.logs == ()
@@ -250,10 +250,10 @@ def test_nonces_mine_in_order_and_a_gap_waits(node: Any) -> None:
     other = Case(node)
     later = case.send(case.relayer.transaction(1, other.data))
     node.mine()
-    assert case.evm.receipt(later, 5) is None
+    assert case.evm.receipt([later], 5) is None
     case.send(case.pay(0))
     node.mine()
-    receipt = case.evm.receipt(later, 5)
+    receipt = case.evm.receipt([later], 5)
     assert receipt is not None
     assert receipt.succeeded
     assert [log.log_index for log in receipt.logs] == [2, 3]
@@ -267,8 +267,8 @@ def test_a_replacement_has_to_pay_more(node: Any) -> None:
     assert case.refusal(case.pay(max_fee=9 * GWEI, tip=GWEI // 2)) is BroadcastRefusedKind.UNDERPRICED
     second = case.send(case.pay(max_fee=12 * GWEI, tip=2 * GWEI))
     node.mine()
-    assert case.evm.receipt(first, 5) is None
-    assert case.evm.receipt(second, 5) is not None
+    assert case.evm.receipt([first], 5) is None
+    assert case.evm.receipt([second], 5) is not None
     assert case.use().proof.transaction == second
 
 
@@ -287,11 +287,11 @@ def test_a_reorganisation_takes_blocks_back(node: Any) -> None:
     case = Case(node)
     sent = case.send(case.pay())
     node.mine(2)
-    receipt = case.evm.receipt(sent, 5)
+    receipt = case.evm.receipt([sent], 5)
     assert receipt is not None
     assert case.use().proof is not None
     node.reorganise(2)
-    assert case.evm.receipt(sent, 5) is None
+    assert case.evm.receipt([sent], 5) is None
     node.mine(2)
     assert case.evm.block_hash_at(receipt.block_number, 5) not in (None, receipt.block_hash)
     assert not case.use().used
