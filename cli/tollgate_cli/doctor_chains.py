@@ -67,6 +67,9 @@ def _network(
             report.mend("rpc", f"{name}: {endpoint['problem']}", todo)
         else:
             _endpoint(name, info, endpoint, now, report)
+    if len(endpoints) == 1 and not info.testnet:
+        sentence = f"{info.name}: one RPC endpoint only: what it says of a failed payment is believed unchecked"
+        report.note("rpc", sentence, "put a second one, of another provider, into the secret RpcSecretName")
     if good := [endpoint for endpoint in endpoints if not endpoint["problem"]]:
         _domain(stack, info, good, report)
         _fees(info, good[0], fee_cap, report)

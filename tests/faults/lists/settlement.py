@@ -94,6 +94,20 @@ SABOTAGES = (
         _ROOM + "test_a62_after_five_reverts_the_payer_is_blocked_for_a_while",
     ),
     Sabotage(
+        "one endpoint of several may say that a payment failed",
+        "chain/evm.py",
+        "if use.failure is None or len(self._rpc.alone) == 1:",
+        "if True:",
+        _SETTLE + "test_disagreement.py::test_a58_one_of_two_endpoints_cannot_make_a_payment_fail",
+    ),
+    Sabotage(
+        "one endpoint of several may take a proof back",
+        "chain/evm.py",
+        "if expected is None or found in (None, expected) or len(self._rpc.alone) == 1:",
+        "if True:",
+        _SETTLE + "test_disagreement.py::test_a58_one_endpoint_alone_cannot_take_a_proof_back",
+    ),
+    Sabotage(
         "the simulation may use any amount of gas",
         "chain/evm.py",
         "token_call(asset, transfer, block, eip3009.TRANSFER_GAS + self._info.data_gas),",

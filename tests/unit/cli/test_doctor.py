@@ -121,6 +121,17 @@ def test_what_works_but_could_be_better_is_a_note(endpoint: dict[str, Any], expe
     assert expected in "".join(finding.sentence for finding in report.findings if finding.level is Level.NOTE)
 
 
+def test_a58_a_main_network_with_one_endpoint_is_noted() -> None:
+    """Nobody contradicts it; on a test network that is good enough."""
+    answer = inside()
+    answer["networks"][0]["network"] = "eip155:8453"
+    for endpoints, noted in ((1, True), (2, False)):
+        answer["networks"][0]["endpoints"] = answer["networks"][0]["endpoints"][:1] * endpoints
+        report = Report()
+        doctor_chains.check(STACK, answer, report)
+        assert any("one RPC endpoint only" in finding.sentence for finding in report.findings) is noted
+
+
 def test_a_secret_without_the_network_and_a_key_that_cannot_sign_are_named() -> None:
     """What settle says of them itself."""
     answer = inside()

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tollgate.chain import answers
+from tollgate.chain.agreement import agreed_absence, agreed_use
 from tollgate.chain.answers import Head, Receipt
 from tollgate.chain.broadcast import Broadcaster, BroadcastRefused, BroadcastRefusedKind
 from tollgate.chain.rpc import Call, RpcClient, RpcError, is_busy
-from tollgate.chain.uses import Use, UseFinder, token_call
+from tollgate.chain.uses import Ask, Use, UseFinder, token_call
 from tollgate.errors import ChainUnavailable
 from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.settlement import TransferProof, TransferSeen
@@ -199,12 +200,43 @@ class EvmChain:
         return None
 
     def find_use(self, asset: Asset, a: Authorization, from_block: int, timeout: float) -> Use:
-        """What became of the authorization since ``from_block``; see ``UseFinder.find``."""
-        return UseFinder(self._ask, self._info).find(asset, a, from_block, timeout)
+        """What became of the authorization since ``from_block``; see ``UseFinder.find``.
 
-    def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
-        """The hash of the block at that height, ``None`` above this node's head."""
-        found = self._ask([("eth_getBlockByNumber", [hex(number), False])], timeout)[0]
+        A proof counts on one endpoint's word: a body is never held back for a second one that lags, and what is
+        lost to a forged proof is that body. An end without our Transfer needs two endpoints, asked by themselves.
+        """
+        deadline = time.monotonic() + timeout
+
+        def opinion(rpc: RpcClient) -> Callable[[float], Use]:
+            return lambda left: self._finder(rpc).find(asset, a, from_block, left)
+
+        use = opinion(self._rpc)(timeout)
+        if use.failure is None or len(self._rpc.alone) == 1:
+            return use
+        return agreed_use([opinion(rpc) for rpc in self._rpc.alone], deadline - time.monotonic())
+
+    def block_hash_at(self, number: int, timeout: float, expected: Bytes32 | None = None) -> Bytes32 | None:
+        """The hash of the block at that height, ``None`` above this node's head.
+
+        With ``expected``, another hash is only answered when two endpoints have another one there, if there are two.
+        """
+        deadline = time.monotonic() + timeout
+
+        def gone(rpc: RpcClient) -> Callable[[float], bool | None]:
+            def opinion(left: float) -> bool | None:
+                found = self._block_hash(rpc, number, left)
+                return None if found is None else found != expected
+
+            return opinion
+
+        found = self._block_hash(self._rpc, number, timeout)
+        if expected is None or found in (None, expected) or len(self._rpc.alone) == 1:
+            return found
+        opinions = [gone(rpc) for rpc in self._rpc.alone]
+        return found if agreed_absence(opinions, deadline - time.monotonic()) else expected
+
+    def _block_hash(self, rpc: RpcClient, number: int, timeout: float) -> Bytes32 | None:
+        found = self._asking(rpc)([("eth_getBlockByNumber", [hex(number), False])], timeout)[0]
         if found is None:
             return None
         block = answers.head(found)
@@ -241,11 +273,20 @@ class EvmChain:
             return False
         return answers.word(found, "DOMAIN_SEPARATOR") == eip3009.domain_separator(asset, self._info.network)
 
+    def _finder(self, rpc: RpcClient) -> UseFinder:
+        return UseFinder(self._asking(rpc), self._info)
+
     def _ask(self, calls: Sequence[Call], timeout: float) -> list[Any]:
-        chain_id, *results = self._rpc.batch([("eth_chainId", []), *calls], timeout)
-        if answers.quantity(chain_id, "eth_chainId") != self._info.network.chain_id:
-            raise ChainUnavailable(f"the RPC endpoint serves another network than {self._info.network}")
-        return results
+        return self._asking(self._rpc)(calls, timeout)
+
+    def _asking(self, rpc: RpcClient) -> Ask:
+        def ask(calls: Sequence[Call], timeout: float) -> list[Any]:
+            chain_id, *results = rpc.batch([("eth_chainId", []), *calls], timeout)
+            if answers.quantity(chain_id, "eth_chainId") != self._info.network.chain_id:
+                raise ChainUnavailable(f"the RPC endpoint serves another network than {self._info.network}")
+            return results
+
+        return ask
 
 
 def _tip(answer: Any) -> int:

@@ -61,12 +61,20 @@ class RpcClient:
             raise ConfigurationError("an RPC endpoint must be an http(s) URL; the secret holds none or another")
         self._urls = tuple(urls)
         self._preferred = 0
+        self._alone: tuple[RpcClient, ...] | None = None
         self._monotonic = monotonic
         self._last_use = monotonic()
         self._ids = itertools.count(1)
         self._pools = urllib3.PoolManager(num_pools=len(urls), maxsize=4, retries=False)
         # At DEBUG, and for malformed headers at WARNING, urllib3 logs the path, which is the API key.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+    @property
+    def alone(self) -> tuple["RpcClient", ...]:
+        """Each endpoint by itself: a client that asks nobody else. Made when first needed."""
+        if self._alone is None:
+            self._alone = tuple(RpcClient([url], self._monotonic) for url in self._urls)
+        return self._alone
 
     def batch(self, calls: Sequence[Call], timeout: float, *, fail_over: bool = True) -> list[Any]:
         """The results of ``calls`` in their order, from one POST; a failed call's is an ``RpcError``.

@@ -49,8 +49,9 @@ class SettleChain(Protocol):
     ) -> Receipt | None:
         """Poll for the receipt of any of ``transactions`` until ``deadline`` on ``clock``."""
 
-    def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
-        """The hash of the block at that height, ``None`` above the node's head."""
+    def block_hash_at(self, number: int, timeout: float, expected: Bytes32 | None = None) -> Bytes32 | None:
+        """The hash of the block at that height, ``None`` above the node's head; another than ``expected`` only when
+        enough endpoints say so."""
 
     def find_use(self, asset: Asset, a: Authorization, from_block: int, timeout: float) -> Use:
         """What became of the authorization."""

@@ -62,7 +62,8 @@ class Verdicts:
 
     def stands(self, lane: Lane, proof: TransferProof, until: float) -> bool:
         """Whether the proof's block is still on chain; a node that has not come so far does not deny it."""
-        found = lane.chain.block_hash_at(proof.block_number, budget(until, self._clock()))
+        left = budget(until, self._clock())
+        found = lane.chain.block_hash_at(proof.block_number, left, proof.block_hash)
         return found is None or found == proof.block_hash
 
     def judge(
