@@ -161,6 +161,11 @@ class FakeNode:
 
     # JSON-RPC.
 
+    @property
+    def alone(self) -> tuple["FakeNode", ...]:
+        """The endpoints, each by itself: this one only."""
+        return (self,)
+
     def batch(self, calls: Sequence[Call], timeout: float, *, fail_over: bool = True) -> list[Any]:
         """The results in order; an error is a value. Raises ``ChainUnavailable`` while ``down``."""
         self.requests += 1
