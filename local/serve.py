@@ -34,7 +34,7 @@ The command line and any AWS tool reach this stack with
   export AWS_ENDPOINT_URL={stack.aws.endpoint} AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
   bin/tollgate doctor --stack {stack.name}
-  bin/tollgate payment show 0xTRANSACTION --stack {stack.name}
+  bin/tollgate payments show 0xTRANSACTION --stack {stack.name}
   bin/tollgate seller add shop --pay-to 0x90F79bf6EB2c4f870365E785982E1f101E93b906 --allow 'base-sepolia:USDC:$0.10' \\
       --settlements-per-day 100 --stack {stack.name}
 

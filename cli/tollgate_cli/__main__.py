@@ -5,7 +5,7 @@ import sys
 
 from tollgate_cli.main import main
 
-# What a shell reports of a command whose reader went away, as in ``tollgate payment show ... | head``.
+# What a shell reports of a command whose reader went away, as in ``tollgate payments show ... | head``.
 _BROKEN_PIPE = 141
 
 if __name__ == "__main__":

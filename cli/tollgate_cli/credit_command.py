@@ -1,4 +1,4 @@
-"""``tollgate payment credited``: write down that what a payment is owed was made good in another way than on chain."""
+"""``tollgate payments credited``: write down that what a payment is owed was made good in another way than on chain."""
 
 import re
 
@@ -8,7 +8,7 @@ from tollgate.ledger.payment_items import read_payment
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.payment.states import State
 from tollgate_cli.aws import Aws
-from tollgate_cli.payment_command import money
+from tollgate_cli.money import money
 from tollgate_cli.payment_lookup import digest_of
 from tollgate_cli.result import Result
 from tollgate_cli.stack import read_stack

@@ -11,11 +11,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.errors import TollgateError
-from tollgate_cli import payment_command, refund_command, relayer_command, routes_commands, seller_command
+from tollgate_cli import payment_arguments, relayer_command, routes_commands, seller_command
 from tollgate_cli.aws import Aws, connect
-from tollgate_cli.credit_command import credited
 from tollgate_cli.doctor import doctor
 from tollgate_cli.facts import stand_in
+from tollgate_cli.payment_arguments import add_payment_commands
 from tollgate_cli.problems import WrongFile
 from tollgate_cli.result import Result
 from tollgate_cli.seller_arguments import add_seller_commands
@@ -27,9 +27,8 @@ examples:
   tollgate routes apply routes.yaml --stack tollgate    make the stack serve it; buyers see it within a minute
   tollgate doctor --stack tollgate                      what is wrong with the stack, and what to do
   tollgate relayer --stack tollgate                     who signs, and what gas they have
-  tollgate payment show 5f3a... --stack tollgate        what became of a payment; 0x... is a transaction
-  tollgate payment refunded 5f3a... --transaction 0x... --stack tollgate
-                                                        a PAID_UNSERVED payment was sent back
+  tollgate payments stuck --stack tollgate              what waits, why, and what to do about it
+  tollgate payments show 5f3a9c12 --stack tollgate      a payment's history; tollgate payments --help has more
   tollgate seller --help                                let others settle their payments through this stack
 
 Region, credentials and endpoint come from the usual AWS environment: AWS_REGION, AWS_PROFILE,
@@ -80,14 +79,10 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return doctor(args.stack, connect(), clock, _progress)
         case "relayer":
             return relayer_command.relayer(args.stack, connect(), _progress)
-        case "payment refunded":
-            return refund_command.refunded(args.id, args.transaction, args.stack, connect(), now)
-        case "payment credited":
-            return credited(args.id, args.reference, args.stack, connect(), now)
         case "seller add" | "seller list" | "seller rotate" | "seller remove":
             return seller_command.run(args, connect())
         case _:
-            return payment_command.show(args.id, args.stack, connect(), now, _progress)
+            return payment_arguments.run(args, connect(), now, _progress)
 
 
 def _progress(line: str) -> None:
@@ -139,42 +134,5 @@ def _parser() -> argparse.ArgumentParser:
     relayer.set_defaults(command="relayer")
 
     add_seller_commands(groups, common, stack)
-
-    payment = groups.add_parser(
-        "payment", help="look at one payment, or write down its refund", epilog=_EPILOG, formatter_class=formatter
-    ).add_subparsers(metavar="ACTION", required=True)
-    show = payment.add_parser(
-        "show",
-        parents=[common, stack],
-        help="print a payment's state, receipt, debt or liability, and settlement",
-        description="Prints what the ledgers know of a payment. Signatures, signed bytes, paid"
-        " bodies and the buyer's identifier are never printed.",
-    )
-    show.add_argument(
-        "id",
-        metavar="ID|TRANSACTION",
-        help="the payment's id (64 hex digits), network#asset#payer#nonce, or a transaction hash (0x...)",
-    )
-    show.set_defaults(command="payment show")
-    refunded = payment.add_parser(
-        "refunded",
-        parents=[common, stack],
-        help="write down that a PAID_UNSERVED or REFUND_DUE payment was sent back",
-        description="Marks a PAID_UNSERVED or REFUND_DUE payment as REFUNDED and closes what is owed."
-        " It moves no money and asks no chain: send the money back first, then say in which transaction.",
-    )
-    refunded.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
-    refunded.add_argument(
-        "--transaction", required=True, metavar="0x...", help="the transaction that sent the money back"
-    )
-    refunded.set_defaults(command="payment refunded")
-    credit = payment.add_parser(
-        "credited",
-        parents=[common, stack],
-        help="write down that a REFUND_DUE payment was made good in another way",
-        description="Marks a REFUND_DUE payment as CREDITED: by a voucher, say, not by a transfer.",
-    )
-    credit.add_argument("id", metavar="ID", help="the payment's id (64 hex digits), or network#asset#payer#nonce")
-    credit.add_argument("--reference", required=True, metavar="WORD", help="what made it good, in one word: a ticket")
-    credit.set_defaults(command="payment credited")
+    add_payment_commands(groups, common, stack)
     return parser

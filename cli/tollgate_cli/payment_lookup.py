@@ -4,12 +4,13 @@ Those of sellers elsewhere are in the settlements table only.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tollgate.errors import ConfigurationError
 from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.settlement_items import settlement_key
+from tollgate.ledger.work import OWED, PARKED, Entry, WorkList
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import NetworkInfo
 from tollgate_cli.aws import Aws
@@ -17,10 +18,13 @@ from tollgate_cli.result import Progress
 from tollgate_cli.stack import Stack
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
+_BEGINNING = re.compile(r"[0-9a-fA-F]{8,63}")
 _TRANSACTION = re.compile(r"0x[0-9a-fA-F]{64}")
 # Log rows are looked for under their key first: reading the whole table is the last resort.
 _LIKELY_LOG_INDEXES = 2000
 _BATCH = 100
+# Later than anything is ever due (Unix seconds).
+_FOR_EVER = 10**11
 # Rows that name a transaction and have their payment's digest in their key.
 _OF_A_PAYMENT = frozenset({"PAY", "RCT", "LIA", "RVS"})
 _SETTLEMENT = "STL#"
@@ -29,6 +33,11 @@ _SETTLEMENT = "STL#"
 def is_transaction(text: str) -> bool:
     """Whether this is written as a transaction hash is."""
     return _TRANSACTION.fullmatch(text) is not None
+
+
+def is_beginning(text: str) -> bool:
+    """Whether this may be the beginning of an id: 8 hex digits or more, not all of them."""
+    return _BEGINNING.fullmatch(text) is not None
 
 
 def digest_of(id: str) -> str:
@@ -40,7 +49,7 @@ def digest_of(id: str) -> str:
     except ValueError as error:
         raise ConfigurationError(
             f"{id} is not a payment: give its id (64 hex digits), network#asset#payer#nonce,"
-            " or a transaction (0x and 64 hex digits)"
+            " or a transaction (0x and 64 hex digits); show also takes an id's first 8 digits or more, and a payer"
         ) from error
 
 
@@ -52,6 +61,35 @@ def of_transaction(transaction: str, stack: Stack, table: Table, aws: Aws, progr
         progress("no settled payment has this transaction; reading the whole payments table")
         found = _scan(transaction, stack, aws)
     return sorted(found)
+
+
+def beginning_with(beginning: str, stack: Stack, table: Table, aws: Aws, progress: Progress) -> list[str]:
+    """Digests that begin like this: of what is on a work list, and only then of everything."""
+    beginning = f"PAY#{beginning.lower()}"
+    found = {pk for pk in listed_keys(WorkList(table)) if pk.startswith(beginning)}
+    if not found:
+        progress("nothing that waits begins like this; reading the whole payments table")
+        pages = aws.dynamodb.get_paginator("scan").paginate(
+            TableName=stack.payments_table,
+            ConsistentRead=True,
+            FilterExpression="begins_with(pk, :beginning)",
+            ProjectionExpression="pk",
+            ExpressionAttributeValues={":beginning": {"S": beginning}},
+        )
+        found = {str(raw["pk"]["S"]) for page in pages for raw in page["Items"]}
+    return sorted(pk.removeprefix("PAY#") for pk in found)
+
+
+def listed_keys(work: WorkList) -> Iterator[str]:
+    """Keys of everything that is on the work list, parked, or owed back; the index may lag by a moment."""
+    for partition in (*work.shards, PARKED, OWED):
+        after: Entry | None = None
+        while True:
+            page = work.page(partition, _FOR_EVER, _BATCH, after)
+            yield from (entry.pk for entry in page.entries)
+            after = page.more
+            if after is None:
+                break
 
 
 def settlement_of(id: str, stack: Stack, table: Table, aws: Aws, progress: Progress) -> Item | None:

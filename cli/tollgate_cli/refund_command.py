@@ -1,4 +1,4 @@
-"""``tollgate payment refunded``: write down that an operator gave the money of a payment back."""
+"""``tollgate payments refunded``: write down that an operator gave the money of a payment back."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tollgate.payment.record import Payment
 from tollgate.payment.states import State
 from tollgate.wire.primitives import Bytes32
 from tollgate_cli.aws import Aws
-from tollgate_cli.payment_command import money
+from tollgate_cli.money import money
 from tollgate_cli.payment_lookup import digest_of, is_transaction
 from tollgate_cli.result import Result
 from tollgate_cli.stack import read_stack
@@ -107,7 +107,7 @@ def _digest(id: str) -> str:
     if is_transaction(id):
         raise ConfigurationError(
             f"{id} is a transaction, which may pay several payments: give the payment's id (64 hex digits);"
-            f" tollgate payment show {id} prints it"
+            f" tollgate payments show {id} prints it"
         )
     return digest_of(id)
 

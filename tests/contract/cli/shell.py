@@ -24,12 +24,30 @@ from tollgate_cli.main import main
 NOW = 1_800_000_000
 RELAYER = Address(b"\x0a" * 20)
 SEPOLIA = Network(84532)
-_TABLE = {
+_PROPERTIES: dict[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+}
+_TABLE = {"Type": "AWS::DynamoDB::Table", "Properties": _PROPERTIES}
+# The work list's index, as in template.yaml.
+_PAYMENTS = {
     "Type": "AWS::DynamoDB::Table",
     "Properties": {
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        **_PROPERTIES,
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in (("pk", "S"), ("work", "S"), ("due", "N"))
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": "work",
+                "KeySchema": [
+                    {"AttributeName": "work", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
     },
 }
 OUTPUTS: dict[str, object] = {
@@ -111,7 +129,7 @@ def create_stack(cloudformation: Any, name: str, parameters: Mapping[str, str], 
     """A stack with four tables."""
     template = {
         "Parameters": {key: {"Type": "String"} for key in parameters},
-        "Resources": {"Routes": _TABLE, "Payments": _TABLE, "Settlements": _TABLE, "Sellers": _TABLE},
+        "Resources": {"Routes": _TABLE, "Payments": _PAYMENTS, "Settlements": _TABLE, "Sellers": _TABLE},
         "Outputs": {key: {"Value": value} for key, value in outputs.items()},
     }
     cloudformation.create_stack(

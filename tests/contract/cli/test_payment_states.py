@@ -123,7 +123,7 @@ _SHOWN: dict[State, tuple[Callable[[Seller], Payment], set[str], tuple[str, ...]
     State.PAID_UNSERVED: (
         Seller.paid_unserved,
         {"payment", "debt", "receipt", "log", "liability"},
-        ("due  never", "why  paid but unserved", "amount  10000 ($0.01 USDC on base-sepolia)", "payer  0x"),
+        ("due  1800000050", "why  paid but unserved", "amount  10000 ($0.01 USDC on base-sepolia)", "payer  0x"),
     ),
     State.REFUNDED: (
         Seller.refunded,

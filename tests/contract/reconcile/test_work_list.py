@@ -1,15 +1,13 @@
 """The work list on a DynamoDB server over HTTP: pages, the look that is counted, parking."""
 
-from dataclasses import replace
-
 import pytest
 
-from tests.support.payments import ANSWER, NOW, some_claim, some_proof
+from tests.support.payments import ANSWER, NOW, some_claim, some_proof, some_word
 from tollgate.errors import LostRace
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.payments import PaymentsLedger
-from tollgate.ledger.work import Entry, WorkList
+from tollgate.ledger.work import OWED, Entry, WorkList
 from tollgate.payment.record import Payment
 
 
@@ -134,12 +132,24 @@ def test_a_payment_that_somebody_moves_is_not_parked_any_more(ledger: PaymentsLe
     assert work.parked(NOW + 500, 10).entries == ()
 
 
-def test_a_move_along_no_due_time_still_counts_anew(ledger: PaymentsLedger, work: WorkList) -> None:
-    """PAID_UNSERVED leaves the list, and nothing of the counting stays behind."""
+def test_what_is_owed_back_is_listed_apart_until_it_is_made_good(ledger: PaymentsLedger, work: WorkList) -> None:
+    """Reconcile looks at it once; then it waits for a refund, off the list and not forgotten."""
     payment, pk = claimed(ledger)
+    books = Books(work._table)
     ledger.release(payment, NOW, debt=None)
-    released = ledger.get(payment.id)
-    assert released is not None
-    work.begin(item(work, pk), NOW + 30)
-    Books(work._table).paid_unserved(replace(released, attempts=0), some_proof(), True, NOW)
+    proof = some_proof()
+    books.paid_unserved(read(ledger, payment), proof, True, NOW + 5)
+    assert listed(work, NOW + 5) == {pk}
+    ledger.reschedule(read(ledger, payment), None)
+    assert listed(work, NOW + 10_000) == set()
+    assert [entry.pk for entry in work.page(OWED, NOW + 10_000, 10).entries] == [pk]
+    books.refunded(read(ledger, payment), some_word(), NOW + 60)
+    assert work.page(OWED, NOW + 10_000, 10).entries == ()
     assert not {"attempts", "strikes", "due", "work"} & set(item(work, pk))
+
+
+def read(ledger: PaymentsLedger, payment: Payment) -> Payment:
+    """How it stands."""
+    found = ledger.get(payment.id)
+    assert found is not None
+    return found

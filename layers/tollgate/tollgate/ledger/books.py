@@ -82,8 +82,7 @@ class Books:
             fence=payment.fence,
             now=now,
             detail=str(proof.transaction),
-            set_=_settled(proof, ours, now),
-            remove=("work", "due"),
+            set_={**_settled(proof, ours, now), "due": now},
         )
         liability: dict[str, Value | None] = {
             "pk": f"LIA#{payment.id.digest}",
@@ -165,6 +164,7 @@ class Books:
                     now=now,
                     detail=str(transaction),
                     set_={"refund_transaction": str(transaction), "refunded_at": now},
+                    remove=("work", "due"),
                 ),
                 Update(
                     f"LIA#{payment.id.digest}",

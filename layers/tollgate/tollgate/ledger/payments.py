@@ -35,9 +35,10 @@ from tollgate.ledger.payment_items import (
     read_payment,
     unknown_key,
 )
+from tollgate.ledger.work import OWED
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.record import Claim, Move, Payment, StoredAnswer, debt_row
-from tollgate.payment.states import Flow, State
+from tollgate.payment.states import OWED_BACK, Flow, State
 from tollgate.wire.primitives import Bytes32
 from tollgate.wire.reasons import Reason
 
@@ -321,21 +322,31 @@ class PaymentsLedger:
             return
 
     def reschedule(self, payment: Payment, due: int | None, *, forget_signature: bool = False) -> None:
-        """Move a payment on the work list, or take it off (``None``), if its state has not moved."""
-        expression = "SET due = :due" if due is not None else "REMOVE #work, due"
-        if forget_signature:
-            expression += (" REMOVE " if due is not None else ", ") + "signature"
+        """Move a payment on the work list, or take it off (``None``), if its state has not moved.
+
+        What is owed back leaves it for a list of its own, where operators see it without reading the whole table.
+        """
         values: dict[str, Value] = {":state": payment.state.value, ":fence": payment.fence}
         names = {"#state": "state"}
+        removed = ["signature"] if forget_signature else []
         if due is not None:
             values[":due"] = due
+            expression = "SET due = :due"
+        elif payment.state in OWED_BACK:
+            values |= {":owed": OWED, ":settled": payment.settled_at or 0}
+            names["#work"] = "work"
+            expression = "SET #work = :owed, due = :settled"
         else:
             names["#work"] = "work"
+            removed = ["#work", "due", *removed]
+            expression = ""
+        if removed:
+            expression += " REMOVE " + ", ".join(removed)
         try:
             self._table.write(
                 Update(
                     payment_key(payment.id),
-                    expression,
+                    expression.strip(),
                     "#state = :state AND fence = :fence",
                     values,
                     names,

@@ -19,6 +19,8 @@ from tollgate.payment.record import Move
 INDEX = "work"
 # The partition of what is parked: listed without a scan, never due.
 PARKED = "parked"
+# And of payments whose money is owed back: off the work list, waiting for a refund.
+OWED = "owed"
 
 
 @dataclass(frozen=True, slots=True)

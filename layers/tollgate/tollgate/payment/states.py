@@ -44,6 +44,9 @@ OPEN = frozenset(
     {State.EXECUTING, State.CLAIMED, State.SETTLING, State.EXECUTING_PAID, State.REVERSED, State.UNRESOLVED}
 )
 
+# The buyer's money is here, and nothing was given for it.
+OWED_BACK = frozenset({State.PAID_UNSERVED, State.REFUND_DUE})
+
 
 class SettlementState(StrEnum):
     """Where a settlement stands in the facilitator's ledger."""
