@@ -13,6 +13,8 @@ CODE := layers/tollgate/tollgate functions cli local tests
 TYPED := layers/tollgate/tollgate functions cli local
 TESTS ?= tests
 WORKERS ?= 2
+# Suites with targets of their own.
+SLOW := faults kills prove/test_side_by_side.py
 STACK ?= tollgate
 BENCH ?=
 
@@ -20,7 +22,7 @@ READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve sam-local test check lint format types imports template faults bench relayer networks lock clean
+.PHONY: help setup demo serve sam-local test check lint format types imports template faults kills beside bench relayer networks lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -37,9 +39,9 @@ sam-local: setup ## run every input of events/ through `sam local invoke` (needs
 	@exec $(PY) -m local.sam_local
 
 test: setup ## run the tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
-	@$(PY) -m pytest -n $(WORKERS) $(if $(filter tests,$(TESTS)),--ignore=tests/faults) $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) $(if $(filter tests,$(TESTS)),$(SLOW:%=--ignore=tests/%)) $(TESTS)
 
-check: lint types imports template test faults ## everything a change must pass
+check: lint types imports template test faults beside kills ## everything a change must pass
 
 lint: $(READY) ## format and lint (ruff)
 	@echo "· lint" && $(PY) -m ruff format --check --quiet $(CODE) && $(PY) -m ruff check --quiet $(CODE)
@@ -58,6 +60,12 @@ template: $(READY) ## lint template.yaml (sam validate, cfn-lint)
 
 faults: setup ## break each rule on purpose, one at a time, and see its test fail
 	@$(PY) -m pytest -n $(WORKERS) tests/faults
+
+kills: setup ## kill real Lambda runtimes in 200 paid calls, then compare chain, books and buyers (KILLS_SEED=n)
+	@$(PY) -m pytest -s tests/kills
+
+beside: setup ## replays, a lost receipt and a kill, on Tollgate and on the official SDK
+	@$(PY) -m pytest -s tests/prove/test_side_by_side.py
 
 bench: setup ## measure against the official SDK and the limits; rewrites docs/benchmarks.md (BENCH=--help)
 	@$(PY) -W ignore -m tests.bench $(BENCH)

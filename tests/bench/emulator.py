@@ -25,9 +25,11 @@ _PATH = "/2015-03-31/functions/function/invocations"
 
 
 class Emulator:
-    """The runtime of a function; its first ``invoke`` is a cold start."""
+    """The runtime of a function; its first ``invoke`` is a cold start. ``seconds``: the function's limit."""
 
-    def __init__(self, function: str, paths: list[Path], environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self, function: str, paths: list[Path], environment: Mapping[str, str], logs: Path, seconds: int = 29
+    ) -> None:
         own, self._api = free_port(), f"127.0.0.1:{free_port()}"
         self._address = ("127.0.0.1", own)
         self.url = f"http://127.0.0.1:{own}"
@@ -48,7 +50,7 @@ class Emulator:
             "LAMBDA_TASK_ROOT": str(paths[0]),
             "AWS_LAMBDA_FUNCTION_NAME": function,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": "29",
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(seconds),
         }
         self._service = Service("the Lambda emulator", command, variables, logs / f"emulator-{own}.log")
 
@@ -62,27 +64,32 @@ class Emulator:
 
     def stop(self) -> None:
         """End the emulator, and the interpreter that it put into a session of its own."""
-        interpreters = self._interpreters()
+        interpreters = self.interpreters()
         self._service.stop()
-        for pid in interpreters:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(interpreters)
+
+    def kill(self, pids: list[int] | None = None) -> bool:
+        """SIGKILL the interpreter, as a machine that goes away does; False when there was none. ``pids``: who it is.
+
+        The call under way is answered ``Runtime.ExitError``; the next one is a cold start, as in Lambda.
+        """
+        return _kill(pids or self.interpreters())
 
     def cpu_seconds(self) -> float:
         """Processor time of the interpreter so far; the emulator itself is not Lambda's."""
-        return cpu_seconds(self._interpreters())
+        return cpu_seconds(self.interpreters())
 
     def memory_mb(self) -> float:
         """The interpreter's peak, as Lambda would bill it."""
         peaks = [
             int(line.split()[1])
-            for pid in self._interpreters()
+            for pid in self.interpreters()
             for line in Path(f"/proc/{pid}/status").read_text().splitlines()
             if line.startswith("VmHWM")
         ]
         return max(peaks, default=0) * 1024 / 1_000_000
 
-    def _interpreters(self) -> list[int]:
+    def interpreters(self) -> list[int]:
         """Known by the address of their runtime API, which is ours alone."""
         return started_with(f"AWS_LAMBDA_RUNTIME_API={self._api}\0")
 
@@ -91,3 +98,10 @@ class Emulator:
             return True
         time.sleep(0.02)
         return False
+
+
+def _kill(pids: list[int]) -> bool:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(pids)

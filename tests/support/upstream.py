@@ -46,6 +46,9 @@ class _Server(ThreadingHTTPServer):
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
         self.behaviour: Behaviour = sunny
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A proxy that was killed meanwhile is no news."""
+
 
 def sunny(handler: Handler) -> None:
     """The usual answer."""
