@@ -10,6 +10,7 @@ from tests.template.cfn import ROOT, environment, of_type
 SHARED = {
     "TOLLGATE_STAGE": {"Ref": "Stage"},
     "TOLLGATE_NETWORKS": {"Fn::Join": [",", {"Ref": "Network"}]},
+    "TOLLGATE_SETTLEMENT_DEPTH": {"Ref": "SettlementDepth"},
     "TOLLGATE_ASSET": {"Ref": "Asset"},
     "TOLLGATE_RPC_SECRET": {"Ref": "RpcSecretName"},
     # Two stacks of an account must not ring for each other.

@@ -45,6 +45,37 @@ def test_every_parameter_is_explained_to_the_operator(template: dict[str, Any]) 
             assert documented[name].startswith(str(parameter["Default"])), name
 
 
+@pytest.mark.parametrize(
+    ("said", "depths", "problem"),
+    [
+        ("", [1, 1], None),
+        ("eip155:84532=3", [3, 1], None),
+        (" eip155:84532=5 , eip155:421614=40", [5, 40], None),
+        ("eip155:84532=6", None, "at a depth of 1 to 5 blocks"),
+        ("eip155:84532=0", None, "at a depth of 1 to 5 blocks"),
+        ("eip155:84532", None, "must be a list such as"),
+        ("eip155:84532=-1", None, "must be a list such as"),
+        ("eip155:84532=2,eip155:84532=3", None, "must be a list such as"),
+        ("eip155:8453=2", None, "none of this stack's networks"),
+    ],
+)
+def test_a57_the_settlement_depth_is_read_for_each_network(
+    said: str, depths: list[int] | None, problem: str | None
+) -> None:
+    """What a buyer would wait too long for, or nobody meant, stops the stack with a sentence."""
+    environment = {
+        "TOLLGATE_STAGE": "test",
+        "TOLLGATE_NETWORKS": "eip155:84532,eip155:421614",
+        "TOLLGATE_RPC_SECRET": "rpc",
+        "TOLLGATE_SETTLEMENT_DEPTH": said,
+    }
+    if problem is None:
+        assert [info.settle_depth for info in read_settings(environment).networks] == depths
+        return
+    with pytest.raises(ConfigurationError, match=problem):
+        read_settings(environment)
+
+
 def test_every_rule_says_why(template: dict[str, Any]) -> None:
     """An assertion without a description fails with nothing to act on."""
     for name, rule in template["Rules"].items():

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from tollgate.errors import ConfigurationError
@@ -140,6 +140,24 @@ class _Reader:
         self._problems += [f"{name}: {why}" for info in found if (why := info.refusal()) is not None]
         return tuple(found)
 
+    def depths(self, name: str, networks: tuple[NetworkInfo, ...]) -> tuple[NetworkInfo, ...]:
+        """The networks with their settlement depth: ``eip155:8453=3,eip155:84532=2``; 1 for those not named."""
+        depth_of: dict[str, int] = {}
+        for part in filter(None, (one.strip() for one in self.optional(name).split(","))):
+            network, _, depth = part.partition("=")
+            if not depth.isdecimal() or network in depth_of:
+                self._problems.append(f"{name} must be a list such as eip155:8453=3,eip155:84532=2")
+                return networks
+            depth_of[network] = int(depth)
+        unknown = depth_of.keys() - {str(info.network) for info in networks}
+        self._problems += [f"{name} names {network}, which is none of this stack's networks" for network in unknown]
+        self._problems += [
+            f"{name}: {info.network} can be settled at a depth of 1 to {info.deepest} blocks; a buyer waits no longer"
+            for info in networks
+            if not 1 <= depth_of.get(str(info.network), 1) <= info.deepest
+        ]
+        return tuple(replace(info, settle_depth=depth_of.get(str(info.network), 1)) for info in networks)
+
     def choice(self, name: str, among: tuple[str, ...]) -> str:
         value = self.text(name)
         if value and value not in among:
@@ -167,7 +185,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
     reader = _Reader(environment)
     stage = reader.choice("TOLLGATE_STAGE", STAGES)
-    networks = reader.networks("TOLLGATE_NETWORKS", stage)
+    networks = reader.depths("TOLLGATE_SETTLEMENT_DEPTH", reader.networks("TOLLGATE_NETWORKS", stage))
     settings = Settings(stage, networks, reader.text("TOLLGATE_RPC_SECRET"))
     reader.done()
     return settings

@@ -3,6 +3,7 @@
 from tests.faults.sabotage import Sabotage
 
 _SETTLE = "tests/contract/facilitator/"
+_DEPTH = _SETTLE + "test_depth.py::"
 _ROOM = _SETTLE + "test_room.py::"
 _REPLACING = _SETTLE + "test_replacing.py::"
 
@@ -106,6 +107,27 @@ SABOTAGES = (
         "if expected is None or found in (None, expected) or len(self._rpc.alone) == 1:",
         "if True:",
         _SETTLE + "test_disagreement.py::test_a58_one_endpoint_alone_cannot_take_a_proof_back",
+    ),
+    Sabotage(
+        "a receipt counts at any depth",
+        "chain/evm.py",
+        "if is_deep(receipt.block_number, head, self._info):",
+        "if True:",
+        _DEPTH + "test_a57_a_payment_that_is_mined_but_not_deep_enough_is_pending_with_its_hash",
+    ),
+    Sabotage(
+        "the receipt of the broadcast counts at any depth",
+        "chain/evm.py",
+        "return receipt if self._info.settle_depth == 1 else None",
+        "return receipt",
+        _DEPTH + "test_a57_a_reorganisation_below_the_depth_never_was_a_success",
+    ),
+    Sabotage(
+        "a proof that was searched for counts at any depth",
+        "chain/uses.py",
+        "if not is_deep(proof.block_number, head.number, self._info):",
+        "if False:",
+        _DEPTH + "test_a57_a_strangers_transaction_has_to_be_as_deep",
     ),
     Sabotage(
         "the simulation may use any amount of gas",

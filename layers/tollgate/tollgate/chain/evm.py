@@ -14,7 +14,7 @@ from tollgate.chain.agreement import agreed_absence, agreed_use
 from tollgate.chain.answers import Head, Receipt
 from tollgate.chain.broadcast import Broadcaster, BroadcastRefused, BroadcastRefusedKind
 from tollgate.chain.rpc import Call, RpcClient, RpcError, is_busy
-from tollgate.chain.uses import Ask, Use, UseFinder, token_call
+from tollgate.chain.uses import Ask, Use, UseFinder, is_deep, token_call
 from tollgate.errors import ChainUnavailable
 from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.settlement import TransferProof, TransferSeen
@@ -165,17 +165,28 @@ class EvmChain:
 
     def broadcast(self, raw: bytes, timeout: float) -> Receipt | None:
         """Hand over a raw transaction: the receipt if the node waited for it, ``None`` if it is to be
-        looked for. Raises ``BroadcastRefused`` too; none of it says that the payment failed."""
-        return self._broadcaster.send(raw, timeout)
+        looked for, as it is where one block is not deep enough. Raises ``BroadcastRefused`` too; none of it says
+        that the payment failed."""
+        receipt = self._broadcaster.send(raw, timeout)
+        return receipt if self._info.settle_depth == 1 else None
 
     def receipt(self, transactions: Sequence[Bytes32], timeout: float) -> Receipt | None:
         """The receipt of whichever of ``transactions`` is mined: they have one nonce, so it is one at most.
 
-        ``None``: not mined as far as this node knows, which proves nothing (threat 58).
+        ``None``: not mined as far as this node knows, or not ``settle_depth`` blocks deep, which proves nothing
+        (threats 57, 58).
         """
-        found = self._rpc.batch([("eth_getTransactionReceipt", [str(one)]) for one in transactions], timeout)
-        for answer, transaction in zip(found, transactions, strict=True):
-            if (receipt := answers.receipt(answer, transaction)) is not None:
+        calls: list[Call] = [("eth_getTransactionReceipt", [str(one)]) for one in transactions]
+        if self._info.settle_depth > 1:
+            calls.append(("eth_blockNumber", []))
+        found = self._rpc.batch(calls, timeout)
+        for answer, transaction in zip(found, transactions, strict=False):
+            receipt = answers.receipt(answer, transaction)
+            if receipt is None:
+                continue
+            # The head is the last answer; where one block is enough it was not asked for, nor is it needed.
+            head = receipt.block_number if len(found) == len(transactions) else answers.quantity(found[-1], "the head")
+            if is_deep(receipt.block_number, head, self._info):
                 return receipt
         return None
 
@@ -186,8 +197,8 @@ class EvmChain:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> Receipt | None:
-        """Poll until one of ``transactions`` is mined or ``deadline`` (on ``clock``). An endpoint that fails
-        meanwhile is asked again: at the end ``None``, unknown either way. Never raises ``ChainUnavailable``."""
+        """Poll until one of ``transactions`` is mined, and deep enough, or ``deadline`` (on ``clock``). An endpoint
+        that fails meanwhile is asked again: at the end ``None``, unknown either way. Never raises ``ChainUnavailable``."""
         pause = min(self._info.block_seconds / 4, _POLL_SECONDS)
         while (left := deadline - clock()) > 0:
             try:

@@ -53,6 +53,11 @@ def token_call(asset: Asset, data: bytes, block: str, gas: int | None = None) ->
     return ("eth_call", [{"to": asset.address.lower, "data": "0x" + data.hex(), **limit}, block])
 
 
+def is_deep(block_number: int, head_number: int, info: NetworkInfo) -> bool:
+    """Whether a block is under as many as the operator wants before a payment counts as settled (threat 57)."""
+    return head_number - block_number + 1 >= info.settle_depth
+
+
 class UseFinder:
     """Looks for the use of one authorization."""
 
@@ -65,7 +70,8 @@ class UseFinder:
 
         One batch in the usual case, two or three after a use, an expiry or a long outage. Raises
         ``ChainUnavailable`` when the answers do not fit together: a flag without its log (the node's
-        index lags), a log without its receipt, an end without our Transfer that is not ``confirmations`` deep.
+        index lags), a log without its receipt, a payment that is not ``settle_depth`` deep, an end without our
+        Transfer that is not ``confirmations`` deep.
         """
         deadline = time.monotonic() + timeout
         state = eip3009.authorization_state_calldata(a.from_, a.nonce)
@@ -86,6 +92,8 @@ class UseFinder:
             logs = answers.logs(found)
         uses = [log for log in logs if eip3009.is_use(log, asset.address, a.from_, a.nonce)]
         if uses and (proof := self._proof(asset, a, uses[0], deadline)) is not None:
+            if not is_deep(proof.block_number, head.number, self._info):
+                raise ChainUnavailable("it is paid, but not so deep yet that it counts as settled")
             return Use(True, proof, head, False)
         ends = uses or [log for log in logs if eip3009.is_cancellation(log, asset.address, a.from_, a.nonce)]
         if ends:

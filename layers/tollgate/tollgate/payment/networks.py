@@ -12,6 +12,8 @@ from tollgate.wire.primitives import Address, Network
 
 # Rule 5: a buyer's payment must be mined before the buyer's client gives up.
 MAX_BLOCK_SECONDS = 6
+# Of settle's 20 s, what waiting for depth may take.
+_DEPTH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class NetworkInfo:
     ``block_seconds`` is the usual time between blocks; ``confirmations`` the depth, in blocks, at
     which "the deadline has passed" counts as proof; ``final_blocks`` the depth after which a
     settled payment is not looked at again; ``v1_name`` what x402 v1 calls it, if it does;
+    ``settle_depth`` how many blocks a payment must be under before it counts as settled, its own among them, as the
+    operator has it (1: mined);
     ``gas_coin`` the symbol of what gas is paid in (10^18 units each); ``data_gas`` what a transaction
     needs on top for its data, at the most.
     """
@@ -53,6 +57,12 @@ class NetworkInfo:
     v1_name: str | None = None
     gas_coin: str = "ETH"
     data_gas: int = 0
+    settle_depth: int = 1
+
+    @property
+    def deepest(self) -> int:
+        """The most that ``settle_depth`` may be: deeper, and a buyer's client would give up before it is settled."""
+        return max(1, int(_DEPTH_SECONDS / self.block_seconds))
 
     def asset(self, wanted: str) -> Asset:
         """Find an asset by symbol or address. Raises ``ConfigurationError``."""
