@@ -197,8 +197,11 @@ class EvmChain:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> Receipt | None:
-        """Poll until one of ``transactions`` is mined, and deep enough, or ``deadline`` (on ``clock``). An endpoint
-        that fails meanwhile is asked again: at the end ``None``, unknown either way. Never raises ``ChainUnavailable``."""
+        """Poll until one of ``transactions`` is mined, and deep enough, or ``deadline`` (on ``clock``).
+
+        An endpoint that fails meanwhile is asked again: at the end ``None``, unknown either way. Never raises
+        ``ChainUnavailable``.
+        """
         pause = min(self._info.block_seconds / 4, _POLL_SECONDS)
         while (left := deadline - clock()) > 0:
             try:
