@@ -172,8 +172,12 @@ class Functions:
             seen.trace = self.trace[start:]
 
     def sell(self, method: str, pattern: str, url: str, *, price: int = PRICE, seconds: int = 60, **route: Any) -> None:
-        """Put one more priced route in front of ``url``; a proxy that runs sees it when its copy is old."""
+        """Put one more priced route in front of ``url``; a proxy that runs sees it when its copy is old.
+
+        ``upfront``: it settles first.
+        """
         asset = self.chain.asset
+        flow = {"paymentFlow": "upfront"} if route.pop("upfront", False) else {}
         requirements = Requirements(
             "exact",
             self.chain.info.network,
@@ -181,7 +185,7 @@ class Functions:
             asset.address,
             Address.parse(PAY_TO),
             seconds,
-            {"name": asset.name, "version": asset.version},
+            {"name": asset.name, "version": asset.version, **flow},
         )
         secret = route.pop("secret_header", None)
         target = UpstreamTarget(url, route.pop("timeout_seconds", 5.0), secret)

@@ -82,6 +82,7 @@ class _Day:
         self._open()
         self._sold_and_resent()
         self._big()
+        self._settled_first()
         self._pending()
         self._half_restored()
         self._expired()
@@ -102,6 +103,7 @@ class _Day:
             self.upstream.url + "/weather/{city}",
             secret_header=("x-api-key", functions.made.upstream_prefix + "key"),
         )
+        functions.sell("GET", "/report/{city}", self.upstream.url + "/report/{city}", upfront=True)
         status = functions.invoke("settle", {"op": "relayers"})
         for relayer in status["networks"][0]["relayers"]:
             self.chain.give_gas(relayer["address"])
@@ -135,6 +137,30 @@ class _Day:
             answer = self.functions.request("GET", "/weather/oslo", payment=payment)
             assert (answer.status, answer.body) == (200, BIG)
         self.upstream.behave(sunny)
+
+    def _settled_first(self) -> None:
+        """Served and resent, big, failed, and one whose settlement came too late for its own request."""
+        report = "/report/oslo"
+        payment = self._payment(path=report)
+        assert self._pay(payment, path=report) == 200
+        assert self._pay(payment, path=report) == 200
+        self.upstream.behave(answers(200, BIG))
+        assert self._pay(self._payment(path=report), path=report) == 200
+        self.upstream.behave(answers(500))
+        assert self._pay(self._payment(path=report), path=report) == 502
+        self.upstream.behave(sunny)
+        for fetched in (True, False):
+            late = self._payment(path=report)
+            held = self.gate.rule(Act.DROP, SEND)
+            assert self._pay(late, path=report, seconds=_SHORT) == 503
+            held.release()
+            self._later(60)
+            if fetched:
+                self.functions.clock.skew += 30
+                assert self._pay(late, path=report) == 200
+            else:
+                self._later(1_000)
+                assert self._pay(late, path=report) == 502
 
     def _pending(self) -> None:
         """Nothing is broadcast; reconcile settles it later, and a lower nonce with it."""
@@ -246,15 +272,15 @@ class _Day:
         body = json.dumps(message).encode()
         return self.functions.request("POST", f"/x402/facilitator/{path}", body=body, headers=headers)
 
-    def _payment(self, *, identified: bool = True) -> dict[str, Any]:
+    def _payment(self, *, identified: bool = True, path: str = "/weather/oslo") -> dict[str, Any]:
         self._payments += 1
         self._buyer = self.functions.buyer()
         identifier = IDENTIFIER.format(self._payments) if identified else None
-        required = self.functions.offer("GET", "/weather/oslo")
+        required = self.functions.offer("GET", path)
         return self.functions.sign(self._buyer, required, identifier=identifier)
 
-    def _pay(self, payment: dict[str, Any], *, seconds: float | None = None) -> int:
-        return self.functions.request("GET", "/weather/oslo", payment=payment, seconds=seconds).status
+    def _pay(self, payment: dict[str, Any], *, seconds: float | None = None, path: str = "/weather/oslo") -> int:
+        return self.functions.request("GET", path, payment=payment, seconds=seconds).status
 
     def _unsettled(self) -> dict[str, Any]:
         payment = self._payment()
