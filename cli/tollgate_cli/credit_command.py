@@ -10,6 +10,7 @@ from tollgate.payment.states import State
 from tollgate_cli.aws import Aws
 from tollgate_cli.money import money
 from tollgate_cli.payment_lookup import digest_of
+from tollgate_cli.refund_command import begun
 from tollgate_cli.result import Result
 from tollgate_cli.stack import read_stack
 
@@ -41,6 +42,8 @@ def credited(id: str, reference: str, stack_name: str, aws: Aws, now: int) -> Re
             written = False
         item = table.get(f"PAY#{digest}") or {}
     state = item.get("state")
+    if state == State.REFUND_DUE and "refund_begun_at" in item:
+        return _no(begun(digest))
     if state != State.CREDITED or item["credit_reference"] != reference:
         how = f", as {item['credit_reference']}" if state == State.CREDITED else ""
         return _no(f"payment {digest} is {state}{how}: only what is REFUND_DUE can be credited. Nothing was written")

@@ -41,8 +41,8 @@ _FIRST = (
 _TIMES = frozenset(
     {
         "at", "claimed_at", "settled_at", "lease_until", "due", "valid_before", "expires_at", "stored_at",
-        "released_at", "refunded_at", "reversed_at", "ran_at", "served_at", "credited_at",
-        "parked_at", "found_at", "closed_at",
+        "released_at", "refunded_at", "refund_begun_at", "reversed_at", "ran_at", "served_at",
+        "credited_at", "parked_at", "found_at", "closed_at",
     }
 )  # fmt: skip
 # What an operator waits for.

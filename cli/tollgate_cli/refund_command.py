@@ -65,6 +65,8 @@ def refunded(id: str, transaction: str, stack_name: str, aws: Aws, now: int) -> 
 
 def _report(digest: str, payment: Payment, refund: Bytes32, item: Item, written: bool) -> Result:
     state = State(item["state"]) if "state" in item else None
+    if state is State.REFUND_DUE and "refund_begun_at" in item:
+        return _no(begun(digest))
     if state in _OWED:
         return _no(
             f"the row {_OWED[state]}#{digest} is missing or closed, so nothing was written: "
@@ -92,6 +94,14 @@ def _report(digest: str, payment: Payment, refund: Bytes32, item: Item, written:
     before = f"{payment.state} -> REFUNDED" if written else "REFUNDED already, in this transaction"
     returned = f"{money(amount, payment.id)} to {payment.id.payer}, in {refund}"
     return Result(document, [f"payment {digest}: {before}", f"  {returned} (written down, not looked up on chain)"])
+
+
+def begun(digest: str) -> str:
+    """Why nobody may send the money of a payment by hand that the stack has begun to send back."""
+    return (
+        f"the stack has begun to send the money of payment {digest} back by itself, and it can still arrive: send "
+        "nothing by hand. It ends as REFUNDED; refund.waits in settle's log says why it waits. Nothing was written"
+    )
 
 
 def _word(transaction: str) -> Bytes32:

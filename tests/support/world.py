@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +24,9 @@ from tollgate.chain.evm import EvmChain
 from tollgate.chain.rpc import RpcClient
 from tollgate.chain.signer import LocalSigner, Signer
 from tollgate.edge.answers import render
+from tollgate.errors import Refusal
 from tollgate.facilitator.ports import Lane
+from tollgate.facilitator.refund import RefundService
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.settle import SettleService
 from tollgate.gateway.call import Parts
@@ -40,6 +43,8 @@ from tollgate.ledger.dynamo import Item, Table
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payment_items import REVENUE_SHARDS
 from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.refund_marks import RefundMarks
+from tollgate.ledger.refunds import RefundsLedger
 from tollgate.ledger.resends import Resends
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.ledger.upfront import UpfrontLedger
@@ -48,10 +53,12 @@ from tollgate.payment.events import Event
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.record import Payment
+from tollgate.payment.refund import RefundAnswer
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
 from tollgate.reconcile.receipts import ReceiptCheck
 from tollgate.reconcile.receivers import Receivers
+from tollgate.reconcile.refunds import RefundVisits
 from tollgate.reconcile.scan import Scan
 from tollgate.reconcile.sweep import Sweep
 from tollgate.reconcile.unexplained import Unexplained
@@ -60,6 +67,7 @@ from tollgate.reconcile.visits import Visits
 from tollgate.wire.models import Requirements
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.primitives import Address, Network
+from tollgate.wire.reasons import Reason
 
 BASE_URL = "https://api.example"
 PAY_TO = Address.parse("0x" + "5e" * 20)
@@ -106,6 +114,35 @@ class DirectSettler:
             self.lose_answers -= 1
             return Pending()
         return outcome
+
+
+class DirectRefunder:
+    """Settle's refunds in this process, from the relayer's account; ``lose_answers`` of them on their way back."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.lose_answers = 0
+        self.calls: list[str] = []
+
+    def refund_ready(self, payment: PaymentId, timeout: float) -> RefundAnswer | Reason | None:
+        """As FunctionSettler does."""
+        return self._ask("ready", payment, timeout)
+
+    def refund(self, payment: PaymentId, timeout: float) -> RefundAnswer | Reason | None:
+        """As FunctionSettler does."""
+        return self._ask("refund", payment, timeout)
+
+    def _ask(self, op: str, payment: PaymentId, timeout: float) -> RefundAnswer | Reason | None:
+        self.calls.append(op)
+        world = self._world
+        try:
+            answer: RefundAnswer = getattr(world.make_refunds(), op)(payment, world.clock() + min(timeout, 20))
+        except Refusal as refused:
+            return refused.reason
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return None
+        return answer
 
 
 class Chains:
@@ -172,6 +209,8 @@ class World:
         self.relayers: tuple[Address, ...] = (self.signer.address(),)
         self.settler = DirectSettler(self.make_service(), self)
         self.settles: Settler = self.settler
+        self.refunds_begin = False
+        self.refunder = DirectRefunder(self)
         self.by_address = True
         self.most_open = 50
         self.gateway = self.make_gateway()
@@ -207,6 +246,24 @@ class World:
             sleep=self.sleep,
             jitter=self.jitter,
             new_owner=self.new_token,
+        )
+
+    def make_refunds(self) -> RefundService:
+        """Settle's refunds with an empty memory; the treasury is the relayer's account."""
+        # Mining a testnet's half hour of blocks takes its time here, too.
+        info = replace(self.info, final_blocks=20)
+        settlements = SettlementsLedger(self.settlements)
+        return RefundService(
+            {self.network: Lane(info, self.asset, self.evm)},
+            Chains(self.network, self.evm),
+            self.make_service(),
+            settlements,
+            RefundsLedger(self.settlements),
+            self.signer,
+            self.diary,
+            begins=self.refunds_begin,
+            pay_to=[PAY_TO],
+            clock=self.clock,
         )
 
     def settle_through(self, settler: Settler) -> None:
@@ -322,6 +379,9 @@ class World:
             books=self.books,
             settling=settling,
             upfront=UpfrontVisits(self.payments, UpfrontLedger(self.table), self.clock, self.diary),
+            refunds=RefundVisits(
+                self.payments, RefundMarks(self.table), self.refunder, self.refunds_begin, self.clock, self.diary
+            ),
             receipts=ReceiptCheck(self.discrepancies, self.receivers, self.clock, self.diary),
             chains=Chains(self.network, self.evm),
             clock=self.clock,

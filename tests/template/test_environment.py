@@ -73,7 +73,12 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_TREASURY_KEY": {"Fn::If": ["HasTreasuryKey", {"Ref": "TreasuryKeyArn"}, RELAYER]},
         "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
     },
-    "ReconcileFunction": {**SHARED, **LEDGER, "POWERTOOLS_SERVICE_NAME": "reconcile"},
+    "ReconcileFunction": {
+        **SHARED,
+        **LEDGER,
+        "POWERTOOLS_SERVICE_NAME": "reconcile",
+        "TOLLGATE_REFUNDS": {"Ref": "Refunds"},
+    },
 }
 
 

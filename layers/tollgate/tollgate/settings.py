@@ -255,6 +255,19 @@ class RefundSettings:
     pay_to: tuple[Address, ...]
 
 
+def read_refunds_begin(environment: Mapping[str, str]) -> bool:
+    """Whether reconcile begins refunds by itself. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    begins = reader.choice("TOLLGATE_REFUNDS", REFUND_MODES) == "auto"
+    if begins and reader.optional("TOLLGATE_FACILITATOR_URL"):
+        reader.problem(
+            "TOLLGATE_REFUNDS auto needs the stack's own settle function: with TOLLGATE_FACILITATOR_URL nothing here "
+            "knows what was settled"
+        )
+    reader.done()
+    return begins
+
+
 def read_refund_settings(environment: Mapping[str, str]) -> RefundSettings:
     """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
     reader = _Reader(environment)

@@ -12,6 +12,7 @@ from tollgate.errors import LostRace
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Delete, Put, Value
 from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.refund_marks import RefundMarks
 from tollgate.ledger.settlement_items import Settlement, Slot, settlement_item
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.payment.record import Payment
@@ -302,6 +303,23 @@ def test_a_refund_as_json_is_one_document(operator: Operator, seller: Seller) ->
         "refundTransaction": _REFUND,
         "refundedAt": NOW,
     }
+
+
+def test_what_the_stack_has_begun_to_send_back_is_closed_by_no_hand(operator: Operator, seller: Seller) -> None:
+    """The money can still arrive; the sentence says to send nothing, and ``show`` since when."""
+    owed = seller.refund_due()
+    RefundMarks(operator.payments).begin(owed, NOW)
+    for command in (
+        ["refunded", owed.id.digest, "--transaction", _REFUND],
+        ["credited", owed.id.digest, "--reference", "t"],
+    ):
+        _, err = operator.run("payments", *command, code=1)
+        assert "has begun to send the money" in err
+        assert "send nothing by hand" in err
+        assert "Nothing was written" in err
+    assert seller.current(owed).state is State.REFUND_DUE
+    out, _ = operator.run("payments", "show", owed.id.digest)
+    assert f"refund_begun_at      {NOW} (" in out
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.PAID_UNSERVED, State.REFUND_DUE, State.REFUNDED}))

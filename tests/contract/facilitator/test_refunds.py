@@ -201,7 +201,7 @@ def test_tables_from_a_backup_older_than_the_refund_do_not_refund_again(till: Ti
     done = till.complete(paid)
     refund = till.refunds.get(paid.payment_id)
     assert refund is not None
-    for key in (f"RFD#{paid.payment_id}", f"STL#{refund.payment_id}"):
+    for key in (f"RFA#{paid.payment_id}", f"STL#{refund.payment_id}"):
         world.dynamo.delete_item(TableName=world.table._name, Key={"pk": {"S": key}})
     again = till.refund(paid)
     assert isinstance(again, Confirmed)

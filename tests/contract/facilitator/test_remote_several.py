@@ -151,6 +151,18 @@ def test_one_that_may_be_at_work_is_left_alone_with_it(pair: Pair, kind: str) ->
     assert pair.posts == (2, 1)
 
 
+def test_the_second_is_known_by_its_signers_too(pair: Pair) -> None:
+    """Its answer is lost: the transaction is ours all the same, and the buyer gets the body."""
+    pair.first.on_settle = refuses
+
+    def pay_and_hang_up(message: Answer, handler: Handler) -> None:
+        pair.second.pay(message)
+        hang_up(handler)
+
+    pair.second.on_settle = pay_and_hang_up
+    paid_by(pair, pair.second, pair.settle())
+
+
 def test_both_at_work_make_one_payment(pair: Pair) -> None:
     """The first falls silent, and sends after the second was asked: whichever mines first, the other reverts."""
     pair.first.on_settle = lambda _, handler: hang_up(handler)

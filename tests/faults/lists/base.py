@@ -218,12 +218,12 @@ SABOTAGES = (
     Sabotage(
         "a remote facilitator's refusal is taken for a failure",
         "facilitator/remote.py",
-        "        return self._watch(request, said, until)\n",
-        "        if said.why and said.transaction is None:\n"
-        "            from tollgate.payment.settlement import Failed\n"
-        "            from tollgate.wire.reasons import Reason\n"
-        "            return Failed(Reason.AUTHORIZATION_CANCELLED)\n"
-        "        return self._watch(request, said, until)\n",
+        "                outcome = self._watch(request, asked, until, another)\n",
+        "                if asked.said.why and asked.said.transaction is None:\n"
+        "                    from tollgate.payment.settlement import Failed\n"
+        "                    from tollgate.wire.reasons import Reason\n"
+        "                    return Failed(Reason.AUTHORIZATION_CANCELLED)\n"
+        "                outcome = self._watch(request, asked, until, another)\n",
         _REMOTE_PAID + "test_a_refusal_by_the_facilitator_is_not_taken_for_the_end",
     ),
     Sabotage(
@@ -235,7 +235,7 @@ SABOTAGES = (
     ),
     Sabotage(
         "an old list of a facilitator's signers says who is a stranger",
-        "facilitator/remote.py",
+        "facilitator/remote_one.py",
         "return True if was_theirs else None",
         "return was_theirs",
         _REMOTE + "test_a_signer_that_is_new_is_not_taken_for_a_stranger",

@@ -69,6 +69,6 @@ SABOTAGES = (
         "facilitator/remote.py",
         "for one in self._facilitators:\n            theirs",
         "for one in self._facilitators[:1]:\n            theirs",
-        _SEVERAL + "test_a_first_that_cannot_be_reached_costs_nothing",
+        _SEVERAL + "test_the_second_is_known_by_its_signers_too",
     ),
 )

@@ -5,7 +5,44 @@ from tests.faults.sabotage import Sabotage
 _REFUNDS = "tests/contract/facilitator/test_refunds.py::"
 _SERVICE = "facilitator/refund.py"
 
+_PASSES = "tests/contract/reconcile/test_refunds.py::"
+
 SABOTAGES = (
+    Sabotage(
+        "a refund is not written down before settle is asked to sign it",
+        "reconcile/refunds.py",
+        "payment = self.marks.begin(payment, int(self.clock()))",
+        "pass",
+        _PASSES + "test_a_charge_without_service_is_sent_back_and_written_down_when_final",
+    ),
+    Sabotage(
+        "a hand may close what the stack has begun to send",
+        "ledger/upfront.py",
+        'absent=("refund_begun_at",) if begun is None else (),',
+        "absent=(),",
+        _PASSES + "test_once_it_is_begun_no_hand_can_close_it",
+    ),
+    Sabotage(
+        "refunds are begun although they are manual",
+        "reconcile/refunds.py",
+        "return self.begins or payment.refund_begun_at is not None",
+        "return True",
+        _PASSES + "test_by_default_nothing_is_sent_and_it_stays_the_operators",
+    ),
+    Sabotage(
+        "a refund is marked as begun although the treasury is empty",
+        "reconcile/refunds.py",
+        "if not isinstance(answer, Ready):",
+        "if isinstance(answer, Reason):",
+        _PASSES + "test_an_empty_treasury_leaves_the_choice_to_the_operator",
+    ),
+    Sabotage(
+        "a refused refund goes back to the operator while it may be on its way",
+        "reconcile/refunds.py",
+        "now > (payment.refund_begun_at or now) + WITHDRAW_AFTER_SECONDS",
+        "now > 0",
+        _PASSES + "test_a_begun_refund_that_settle_will_never_sign_goes_back_to_the_operator",
+    ),
     Sabotage(
         "a refund's nonce is drawn anew each time",
         "payment/refund.py",

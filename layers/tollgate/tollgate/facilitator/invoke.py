@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.payment.events import Event, Journal
+from tollgate.payment.identity import PaymentId
+from tollgate.payment.refund import RefundAnswer, answer_from_json
 from tollgate.payment.settlement import Pending, SettleOutcome, SettleRequest, outcome_from_json
+from tollgate.wire.reasons import Reason
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -50,6 +53,26 @@ class FunctionSettler:
         except (KeyError, TypeError, ValueError):
             self._lost("answer not understood", payment)
             return Pending()
+
+    def refund_ready(self, payment: PaymentId, timeout: float) -> RefundAnswer | Reason | None:
+        """Whether settle could refund the payment now; ``None`` when its answer was lost."""
+        return self._refund("refund_ready", payment, timeout)
+
+    def refund(self, payment: PaymentId, timeout: float) -> RefundAnswer | Reason | None:
+        """Have the payment refunded; ``None`` when the answer was lost: it may be on its way."""
+        return self._refund("refund", payment, timeout)
+
+    def _refund(self, op: str, payment: PaymentId, timeout: float) -> RefundAnswer | Reason | None:
+        answer = self._invoke({"op": op, "payment": str(payment)}, timeout, payment.digest)
+        if answer is None:
+            return None
+        try:
+            if answer["outcome"] == "refused":
+                return Reason(answer["reason"])
+            return answer_from_json(answer)
+        except (KeyError, TypeError, ValueError):
+            self._lost("answer not understood", payment.digest)
+            return None
 
     def relayers(self, timeout: float) -> dict[str, Any] | None:
         """The relayers' addresses and gas balances per network; ``None`` when settle cannot say."""

@@ -35,15 +35,16 @@ def move(
     set_: Mapping[str, Value | None] | None = None,
     remove: tuple[str, ...] = (),
     require: Mapping[str, tuple[str, Value]] | None = None,
+    absent: tuple[str, ...] = (),
     raise_fence: bool = False,
 ) -> Update:
     """An update along the arrow ``source`` → ``target``, conditioned on ``source`` and ``fence``.
 
     ``now`` (Unix seconds) and ``detail`` (one word: a hash, a reason) go into the history.
     ``set_`` are further attributes to set (``None`` is left out), ``remove`` attributes to drop,
-    ``require`` further conditions: attribute → (operator, value). ``raise_fence`` shuts out whoever
-    held it. A payment that moves begins anew on the work list, also when it was parked.
-    Raises ``ValueError`` when there is no such arrow: a bug.
+    ``require`` further conditions: attribute → (operator, value), ``absent`` attributes that must not be there.
+    ``raise_fence`` shuts out whoever held it. A payment that moves begins anew on the work list, also when it was
+    parked. Raises ``ValueError`` when there is no such arrow: a bug.
     """
     if target not in TRANSITIONS[source]:
         raise ValueError(f"no arrow leads from {source} to {target}")
@@ -72,4 +73,7 @@ def move(
         names[f"#q{index}"] = name
         values[f":q{index}"] = value
         conditions.append(f"#q{index} {operator} :q{index}")
+    for index, name in enumerate(absent):
+        names[f"#n{index}"] = name
+        conditions.append(f"attribute_not_exists(#n{index})")
     return Update(pk, expression, " AND ".join(conditions), values, names)

@@ -169,6 +169,8 @@ def read_payment(item: Item) -> Payment:
         ran_at=item.get("ran_at"),
         served_at=item.get("served_at"),
         refund_why=item.get("refund_why"),
+        refund_begun_at=item.get("refund_begun_at"),
+        refund_failed=item.get("refund_failed"),
         moves=tuple(Move.parse(text) for text in item.get("moves", ())),
     )
 

@@ -1,6 +1,6 @@
 """Refunds that were signed, beside the settlements.
 
-    RFD#<payment id>    {request, at}: the refund's signed authorization; the first stored one is the only one
+    RFA#<payment id>    {request, at}: the refund's signed authorization; the first stored one is the only one
 
 The key that signed it stands in it. Another treasury would be another payer of the refund, with a nonce of
 its own on chain: so once a refund is signed, no key but that one ever refunds the payment.
@@ -45,7 +45,7 @@ class RefundsLedger:
 
 
 def _key(payment: PaymentId) -> str:
-    return f"RFD#{payment}"
+    return f"RFA#{payment}"
 
 
 def _read(item: Item) -> SettleRequest:

@@ -148,11 +148,21 @@ class UpfrontLedger:
         return self._ended(payment, State.REFUND_DUE, [update, owed], replace(payment, refund_why=why))
 
     def refunded(self, payment: Payment, transaction: Bytes32, now: int) -> None:
-        """REFUND_DUE → REFUNDED: the money went back in ``transaction``."""
+        """REFUND_DUE → REFUNDED: somebody sent the money back in ``transaction``. Not once the stack began to."""
         self._made_good(payment, State.REFUNDED, str(transaction), "refund_transaction", "refunded_at", now)
 
+    def refunded_by_stack(self, payment: Payment, transaction: Bytes32, now: int) -> None:
+        """REFUND_DUE → REFUNDED: the stack's own refund, which it had begun, is final in ``transaction``."""
+        begun = payment.refund_begun_at or 0
+        self._made_good(
+            payment, State.REFUNDED, str(transaction), "refund_transaction", "refunded_at", now, begun=begun
+        )
+
     def credited(self, payment: Payment, reference: str, now: int) -> None:
-        """REFUND_DUE → CREDITED: made good in another way, which ``reference`` (one word) names."""
+        """REFUND_DUE → CREDITED: made good in another way, which ``reference`` (one word) names.
+
+        Not once the stack has begun to send the money back.
+        """
         self._made_good(payment, State.CREDITED, reference, "credit_reference", "credited_at", now)
 
     def yield_lease(self, payment: Payment, now: int) -> None:
@@ -175,7 +185,17 @@ class UpfrontLedger:
         except ConditionFailed:
             return
 
-    def _made_good(self, payment: Payment, state: State, detail: str, what: str, when: str, now: int) -> None:
+    def _made_good(
+        self,
+        payment: Payment,
+        state: State,
+        detail: str,
+        what: str,
+        when: str,
+        now: int,
+        *,
+        begun: int | None = None,
+    ) -> None:
         update = move(
             payment_key(payment.id),
             State.REFUND_DUE,
@@ -185,6 +205,8 @@ class UpfrontLedger:
             detail=detail,
             set_={what: detail, when: now},
             remove=("work", "due"),
+            require={} if begun is None else {"refund_begun_at": ("=", begun)},
+            absent=("refund_begun_at",) if begun is None else (),
         )
         row = Update(
             refund_due_key(payment.id),

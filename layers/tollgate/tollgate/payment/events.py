@@ -46,6 +46,8 @@ class Event(StrEnum):
     SETTLEMENT_FAILED = "settlement.failed"
     SETTLEMENT_PENDING = "settlement.pending"
     FACILITATOR_SKIPPED = "facilitator.skipped"
+    PAYMENT_REFUNDED = "payment.refunded"
+    REFUND_BEGUN = "refund.begun"
     REFUND_SIGNED = "refund.signed"
     REFUND_WAITS = "refund.waits"
     REFUND_REFUSED = "refund.refused"

@@ -70,7 +70,8 @@ class Payment:
     """One payment, read consistently. ``moves`` is its history; empty for items of the first version.
 
     Upfront flow: ``ran_at`` is when the one run of the upstream was begun, ``served_at`` when its answer was
-    stored, ``refund_why`` a code that says why nothing was served. All three outlive a reversal.
+    stored, ``refund_why`` a code that says why nothing was served. ``refund_begun_at``: since when the stack sends it
+    back by itself; ``refund_failed``: the code of why that can never come. All of them outlive a reversal.
     """
 
     claim: Claim
@@ -88,6 +89,8 @@ class Payment:
     ran_at: int | None = None
     served_at: int | None = None
     refund_why: str | None = None
+    refund_begun_at: int | None = None
+    refund_failed: str | None = None
     moves: tuple[Move, ...] = field(default=(), compare=False)
 
     @property

@@ -22,6 +22,7 @@ from tollgate.payment.settlement import Confirmed
 from tollgate.payment.states import State
 from tollgate.reconcile.backoff import LONGEST_BACKOFF_SECONDS, backoff_seconds
 from tollgate.reconcile.receipts import ReceiptCheck
+from tollgate.reconcile.refunds import RefundVisits
 from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Bytes32, Network
@@ -62,6 +63,7 @@ class Visits:
     books: Books
     settling: Settling
     upfront: UpfrontVisits
+    refunds: RefundVisits
     receipts: ReceiptCheck
     chains: VisitChains
     clock: Clock
@@ -141,7 +143,10 @@ class Visits:
         self._settle(self.payments.reopen(payment, int(self.clock())), until)
 
     def _still_there(self, payment: Payment, until: float) -> None:
-        """A settled payment's block, until it is final; gone means REVERSED, and settled again (threat 57)."""
+        """A settled payment's block, until it is final; gone means REVERSED, and settled again (threat 57).
+
+        What stands and is owed back is refunded, if the stack does that.
+        """
         if payment.block_number is None or payment.settled_at is None:
             self.payments.reschedule(payment, None)
             return
@@ -163,9 +168,11 @@ class Visits:
         final_at = payment.settled_at + int(info.final_blocks * info.block_seconds)
         if now >= final_at:
             self.receipts.check(payment, self._chain(payment))
-            self.payments.reschedule(payment, None, forget_signature=True)
+            due = now + 60 if self.refunds.wants(payment) else None
+            self.payments.reschedule(payment, due, forget_signature=True)
         else:
             self.payments.reschedule(payment, final_at + 1)
+        self.refunds.visit(payment, until)
 
     def _late_proof(self, payment: Payment) -> None:
         """A payment that we gave up and that somebody used all the same: owed back to the payer."""

@@ -12,18 +12,20 @@ from tollgate.ledger.books import Books
 from tollgate.ledger.discrepancies import Discrepancies
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.refund_marks import RefundMarks
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
 from tollgate.reconcile.receipts import ReceiptCheck
 from tollgate.reconcile.receivers import Receivers
+from tollgate.reconcile.refunds import RefundVisits
 from tollgate.reconcile.scan import Scan
 from tollgate.reconcile.sweep import Sweep
 from tollgate.reconcile.unexplained import Unexplained
 from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.reconcile.visits import Visits
-from tollgate.settings import read_ledger_settings, read_settings
-from tollgate.wiring.settler import make_settler
+from tollgate.settings import read_ledger_settings, read_refunds_begin, read_settings
+from tollgate.wiring.settler import make_refunder, make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
 
 
@@ -49,6 +51,14 @@ class Reconciler:
             books=books,
             settling=Settling(payments, books, self.settler, time.time, time.sleep, self.journal),
             upfront=UpfrontVisits(payments, UpfrontLedger(table), time.time, self.journal),
+            refunds=RefundVisits(
+                payments,
+                RefundMarks(table),
+                make_refunder(ledger, self.journal),
+                read_refunds_begin(os.environ),
+                time.time,
+                self.journal,
+            ),
             receipts=ReceiptCheck(rows, receivers, time.time, self.journal),
             chains=chains,
             clock=time.time,

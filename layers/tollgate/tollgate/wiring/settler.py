@@ -30,6 +30,11 @@ def make_settler(
     return _remote(remote, settings, chains, secret, journal)
 
 
+def make_refunder(ledger: LedgerSettings, journal: Journal) -> FunctionSettler:
+    """Our own settle function, whoever settles: what it has begun it finishes."""
+    return _own(ledger.settle_function, ledger.settle_timeout, journal)
+
+
 def _own(function_name: str, timeout: int, journal: Journal) -> FunctionSettler:
     def make(read_timeout: int) -> "LambdaClient":
         config = Config(
