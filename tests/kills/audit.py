@@ -8,14 +8,15 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from local.chain import Chain
-from tests.kills.buyers import NOT_CHARGED, SERVED, WENT_AWAY, Purchase
+from tests.kills.buyers import NOT_CHARGED, OWED_BACK, SERVED, WENT_AWAY, Purchase
 from tests.kills.shop import Shop
 from tests.support.functions import PAY_TO
 from tollgate.ledger.dynamo import Item
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.states import OPEN, SettlementState, State
+from tollgate.payment.states import OPEN, Flow, SettlementState, State
 
 _TRANSFER = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
+_PAID = (State.SETTLED, State.FULFILLED, State.REFUND_DUE, State.REFUNDED)
 _USED = "0x" + keccak(text="AuthorizationUsed(address,bytes32)").hex()
 
 
@@ -54,22 +55,31 @@ class Books:
         self.receipts = {row["nonce"]: row for row in rows if row["pk"].startswith("RCT#")}
         self.log_rows = {row["pk"]: row["payment"] for row in rows if row["pk"].startswith("LOG#")}
         self.debts = {row["pk"].removeprefix("DEBT#") for row in rows if row["pk"].startswith("DEBT#")}
+        self.refunds = Counter(row["pk"].removeprefix("RFD#") for row in rows if row["pk"].startswith("RFD#"))
         self.liabilities = [row for row in rows if row["pk"].startswith("LIA#")]
         revenue = [row for row in rows if row["pk"].startswith("REV#")]
         self.revenue = sum(row["amount"] for row in revenue)
         self.counted = sum(row["payments"] for row in revenue)
 
     def open(self) -> list[Item]:
-        """Payments that are neither settled nor given up."""
-        return [row for row in self.payments.values() if row["state"] in OPEN]
+        """Payments that are not at an end: also those that were settled first and are not served yet."""
+        return [
+            row
+            for row in self.payments.values()
+            if row["state"] in OPEN or (row["state"] == State.SETTLED and row["flow"] == Flow.UPFRONT)
+        ]
 
     def states(self) -> dict[str, int]:
         """How many payments are in each state."""
         return dict(sorted(Counter(str(row["state"]) for row in self.payments.values()).items()))
 
-    def settled(self, nonce: str) -> bool:
-        """Whether the books say that this payment was paid and served."""
-        return nonce in self.payments and self.payments[nonce]["state"] == State.SETTLED
+    def state(self, nonce: str) -> str:
+        """How the books hold a payment."""
+        return str(self.payments[nonce]["state"]) if nonce in self.payments else "not known"
+
+    def served(self, nonce: str) -> bool:
+        """Whether the books say that this payment was paid and its answer kept for its buyer."""
+        return self.state(nonce) in (State.SETTLED, State.FULFILLED)
 
     def owed(self, nonce: str) -> bool:
         """Whether a debt row stands for this payment's run."""
@@ -104,11 +114,14 @@ def _chain_and_books(shop: Shop, books: Books, from_block: int) -> Iterator[str]
     if set(books.log_rows) != keys or len(set(books.log_rows.values())) != len(keys):
         yield f"{len(books.log_rows)} log rows for {len(keys)} Transfer logs"
     for nonce, row in books.payments.items():
-        if (row["state"] == State.SETTLED) != (nonce in books.receipts):
+        if (row["state"] in _PAID) != (nonce in books.receipts):
             yield f"{nonce} is {row['state']} and has {'a' if nonce in books.receipts else 'no'} receipt"
     money = sum(log.value for log in logs)
     if (books.revenue, books.counted) != (money, len(logs)):
         yield f"revenue says {books.revenue} in {books.counted} payments, the chain {money} in {len(logs)}"
+        owed = int(row["state"] in (State.REFUND_DUE, State.REFUNDED))
+        if books.refunds[row["pk"].removeprefix("PAY#")] != owed:
+            yield f"{nonce} is {row['state']} with {books.refunds[row['pk'].removeprefix('PAY#')]} refund rows"
     if books.liabilities:
         yield f"{len(books.liabilities)} payments were paid and never served"
     for row in books.open():
@@ -141,9 +154,9 @@ def _runs(shop: Shop, books: Books, purchases: Sequence[Purchase]) -> Iterator[s
         for nonce in purchase.payments:
             if runs[nonce] > 1:
                 yield f"{purchase.city}: {nonce} ran the upstream {runs[nonce]} times"
-            if books.settled(nonce) and runs[nonce] != 1:
-                yield f"{purchase.city}: {nonce} is settled after {runs[nonce]} runs"
-            unpaid_run = runs[nonce] == 1 and not books.settled(nonce) and not purchase.city.startswith("nowhere")
+            if books.served(nonce) and runs[nonce] != 1:
+                yield f"{purchase.city}: {nonce} is {books.state(nonce)} after {runs[nonce]} runs"
+            unpaid_run = runs[nonce] == 1 and nonce not in books.receipts and not purchase.city.startswith("nowhere")
             if unpaid_run and not books.owed(nonce):
                 yield f"{purchase.city}: {nonce} ran the upstream, was not paid, and no debt row says so"
 
@@ -157,8 +170,14 @@ def _stories(books: Books, purchases: Sequence[Purchase]) -> Iterator[str]:
             case str(end) if end == SERVED:
                 if [books.receipts[nonce]["transaction"] for nonce in paid] != [purchase.transaction]:
                     yield f"{purchase.city} was served with {purchase.transaction}, the books say {paid}"
+                if not all(books.served(nonce) for nonce in paid):
+                    yield f"{purchase.city} was served, the books say {[books.state(nonce) for nonce in paid]}"
                 if paid and paid[0] != purchase.payments[-1]:
                     yield f"{purchase.city} signed on after it had paid"
+            case str(end) if end == OWED_BACK:
+                known = [(books.receipts[nonce]["transaction"], books.state(nonce)) for nonce in paid]
+                if known != [(purchase.transaction, State.REFUND_DUE)]:
+                    yield f"{purchase.city} was told that {purchase.transaction} is owed back, the books say {known}"
             case str(end) if end == NOT_CHARGED:
                 if paid:
                     yield f"{purchase.city} was told that it was not charged, and was"
@@ -184,6 +203,7 @@ def summary(shop: Shop, books: Books, purchases: Sequence[Purchase]) -> dict[str
             nonce in books.receipts for p in purchases if p.end == WENT_AWAY for nonce in p.payments
         ),
         "debts": len(books.debts),
+        "refunds_due": books.refunds.total(),
         "charged_twice": sum(sum(n in books.receipts for n in p.payments) > 1 for p in purchases),
         "paid_and_not_served": len(books.liabilities),
     }

@@ -134,7 +134,7 @@ class Shop:
 
 @contextmanager
 def killed_shop(aws_endpoint: str, chain: Chain, killer: Killer, scratch: Path, logs: Path) -> Iterator[Shop]:
-    """A shop that sells ``/weather/{city}``; the relayer has gas, and reconcile has said so."""
+    """A shop that sells ``/weather/{city}``, and ``/report/{city}`` settled first; it is known that there is gas."""
     runtime = scratch / "runtime"
     runtime.mkdir()
     with ExitStack() as closing:
@@ -144,6 +144,7 @@ def killed_shop(aws_endpoint: str, chain: Chain, killer: Killer, scratch: Path, 
         closing.callback(shop.stop)
         # Long enough for an authorization to outlive a whole run, whatever the chain's clock does in it.
         functions.sell("GET", "/weather/{city}", f"{shop.upstream.url}/weather/{{city}}", seconds=600)
+        functions.sell("GET", "/report/{city}", f"{shop.upstream.url}/report/{{city}}", seconds=600, upfront=True)
         functions.invoke("reconcile", {})
         shop.start()
         yield shop
