@@ -162,4 +162,11 @@ SABOTAGES = (
         "if True:",
         _COMPARED + "test_a58_a_receipt_that_is_not_found_is_asked_for_again_before_anybody_is_told",
     ),
+    Sabotage(
+        "what is owed back is forgotten when its block is final",
+        "ledger/payments.py",
+        "elif payment.state in OWED_BACK:",
+        "elif False:",
+        _WORK + "test_what_is_owed_back_is_listed_apart_until_it_is_made_good",
+    ),
 )
