@@ -28,7 +28,7 @@ from tollgate_cli.stack import read_stack
 # A signature is a bearer of money until used, signed bytes too; an identifier and an answer are the
 # buyer's (rules 6 and 9). Bytes are never printed, whatever they are called.
 _NEVER_PRINTED = frozenset(
-    {"signature", "raw", "body", "headers", "identifier", "identifier_secret", "owner", "source", "request"}
+    {"signature", "raw", "body", "headers", "identifier", "identifier_secret", "owner", "begun_by", "source", "request"}
 )
 # A settlement's item holds the payer's signature inside another attribute: only these are printed.
 _OF_A_SETTLEMENT = (

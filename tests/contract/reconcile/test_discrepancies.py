@@ -15,6 +15,7 @@ from tests.support.world import PRICE, World, a_world
 from tollgate.chain.answers import Receipt
 from tollgate.ledger import discrepancies
 from tollgate.ledger.dynamo import Item
+from tollgate.ledger.work import OWED
 from tollgate.payment.events import Event
 from tollgate.payment.record import Payment
 from tollgate.payment.states import State
@@ -320,6 +321,34 @@ def test_a_receipt_whose_log_pair_is_on_chain_is_looked_up_once(shop: World) -> 
         shop.skew += 1_000
     assert asked == [str(standing(shop, payment).transaction)]
     assert rows(shop, discrepancies.OPEN) == []
+
+
+def test_the_receipt_of_money_for_nothing_is_looked_up_too(shop: World) -> None:
+    """PAID_UNSERVED has a receipt as well; then it waits for its refund, off the list."""
+    shop.upstream.behave(answers(500))
+    payment = shop.sign(shop.buyer(), shop.offer())
+    assert shop.request(payment=payment).status == 500
+    shop.submit(payment)
+    shop.skew += 400
+    shop.reconcile()
+    assert standing(shop, payment).state is State.PAID_UNSERVED
+    asked: list[str] = []
+    receipt = shop.evm.receipt
+
+    def counted(transactions: Any, timeout: float) -> Receipt | None:
+        asked.append(str(transactions[0]))
+        return receipt(transactions, timeout)
+
+    shop.evm.receipt = counted  # type: ignore[method-assign]
+    shop.skew += 60
+    shop.reconcile()
+    assert asked == []
+    final(shop)
+    for _ in range(2):
+        shop.reconcile()
+        shop.skew += 1_000
+    assert asked == [str(standing(shop, payment).transaction)]
+    assert (shop.table.get(f"PAY#{standing(shop, payment).id.digest}") or {})["work"] == OWED
 
 
 @pytest.mark.parametrize("lie", ["value", "index"])

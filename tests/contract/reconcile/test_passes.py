@@ -1,6 +1,7 @@
 """Whole passes on real parts: bounded in pages and time, with back-off that a crash does not lose, poison apart."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -184,6 +185,32 @@ def test_the_index_may_be_behind(desk: Desk) -> None:
     desk.work.page = lambda shard, *_: Page(tuple(stale) if shard == "w0" else (), None)  # type: ignore[method-assign]
     assert desk.run() == 0
     assert desk.visitor.seen == []
+
+
+def test_a99_a_pass_in_the_middle_of_another_shares_its_work(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the first has read and not begun, the second may do: each item is looked at once by one of them."""
+    monkeypatch.setattr(sweep, "PAGE", 3)
+    due = {desk.claim() for _ in range(20)}
+    nested: list[int] = []
+
+    def meanwhile(payment: Payment) -> None:
+        if len(desk.visitor.seen) in (1, 5):
+            nested.append(desk.run())
+
+    desk.visitor.does = meanwhile
+    desk.run()
+    assert nested
+    assert sorted(desk.visitor.seen) == sorted(due)
+
+
+def test_a98_an_event_that_comes_twice_finds_nothing_left_to_do(desk: Desk) -> None:
+    """Scheduler delivers at least once: at the same moment, and a moment later."""
+    due = {desk.claim() for _ in range(8)}
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(desk.run) for _ in range(2)]
+    assert sum(run.result() for run in both) == 8
+    assert desk.run() == 0
+    assert sorted(desk.visitor.seen) == sorted(due)
 
 
 # ------------------------------------------------------------------ back-off

@@ -31,8 +31,8 @@ SABOTAGES = (
     Sabotage(
         "a look is not counted before it is made",
         "ledger/work.py",
-        '"SET due = :due ADD attempts :one, strikes :one"',
-        '"SET due = :due, attempts = :one, strikes = :one"',
+        '"SET due = :due, begun_by = :by ADD attempts :one, strikes :one"',
+        '"SET due = :due, begun_by = :by, attempts = :one, strikes = :one"',
         _PASSES + "test_a100_an_item_that_kills_its_pass_waits_longer_each_time",
     ),
     Sabotage(

@@ -99,7 +99,7 @@ class Visits:
             case State.RELEASED | State.UNPAID:
                 self._late_proof(payment)
             case State.PAID_UNSERVED | State.REFUNDED | State.CREDITED:
-                self.payments.reschedule(payment, None)
+                self._at_its_end(payment)
 
     def _settle(self, payment: Payment, until: float) -> None:
         now = int(self.clock())
@@ -164,8 +164,7 @@ class Visits:
             )
             self._settle(self.payments.reopen(reversed_, now), until)
             return
-        info = network_info(payment.id.network)
-        final_at = payment.settled_at + int(info.final_blocks * info.block_seconds)
+        final_at = _final_at(payment)
         if now >= final_at:
             self.receipts.check(payment, self._chain(payment))
             due = now + 60 if self.refunds.wants(payment) else None
@@ -173,6 +172,16 @@ class Visits:
         else:
             self.payments.reschedule(payment, final_at + 1)
         self.refunds.visit(payment, until)
+
+    def _at_its_end(self, payment: Payment) -> None:
+        """Off the list; the receipt of money for nothing is looked up before, as any other's."""
+        if payment.state is State.PAID_UNSERVED:
+            final_at = _final_at(payment)
+            if int(self.clock()) < final_at:
+                self.payments.reschedule(payment, final_at)
+                return
+            self.receipts.check(payment, self._chain(payment))
+        self.payments.reschedule(payment, None)
 
     def _late_proof(self, payment: Payment) -> None:
         """A payment that we gave up and that somebody used all the same: owed back to the payer."""
@@ -200,6 +209,11 @@ class Visits:
         if chain is None:
             raise ChainUnavailable("this stack does not speak to the payment's network")
         return chain
+
+
+def _final_at(payment: Payment) -> int:
+    info = network_info(payment.id.network)
+    return (payment.settled_at or 0) + int(info.final_blocks * info.block_seconds)
 
 
 def _asset(payment: Payment) -> Asset:
