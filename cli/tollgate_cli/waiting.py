@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tollgate.ledger.dynamo import Item
 from tollgate.ledger.settlement_items import Settlement
-from tollgate.ledger.work import PARKED
+from tollgate.ledger.work import OWED, PARKED
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.record import Payment
 from tollgate.payment.states import OWED_BACK, SettlementState, State
@@ -91,7 +91,7 @@ def _why(
             "read its traceback in reconcile's log, mend that, then tollgate payments unpark ID",
         )
     if payment.state in OWED_BACK:
-        return "the money is owed back to the payer", _REFUND
+        return _owed(item, payment)
     if payment.state is State.UNRESOLVED:
         return "no RPC endpoint could say what happened", _RPC
     overdue = now - _int(item.get("due"), now) > OVERDUE_SECONDS
@@ -107,6 +107,19 @@ def _why(
         case State.SETTLING | State.REVERSED:
             return _settlement(payment, settlement, has_gas)
     return ("due, and not looked at", "see ReconcileLagAlarm and ReconcileStoppedAlarm") if overdue else None
+
+
+def _owed(item: Item, payment: Payment) -> tuple[str, str]:
+    if payment.refund_failed is not None:
+        return f"its refund is impossible ({payment.refund_failed})", _REFUND
+    if payment.refund_begun_at is not None:
+        return "its refund has begun", "nothing: reconcile finishes it. Never send it by hand meanwhile"
+    if payment.state is State.REFUND_DUE and item.get("work") != OWED:
+        return (
+            "its refund has not begun: its block is not deep yet, or the treasury has too little",
+            "tollgate relayer prints the treasury: send it the token; refund.waits in settle's log says why",
+        )
+    return "the money is owed back to the payer", _REFUND
 
 
 def _settlement(payment: Payment, settlement: Settlement | None, has_gas: Mapping[Network, bool]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from tests.support.payments import ANSWER, some_claim, some_proof
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Item, Put, Value
 from tollgate.ledger.payments import PaymentsLedger
+from tollgate.ledger.refund_marks import RefundMarks
 from tollgate.ledger.settlement_items import Settlement, Slot, settlement_item
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
@@ -63,6 +64,10 @@ class Shop:
         settled = self.books.book(settling, some_proof(), True, HOURS_AGO, HOURS_AGO + 901)
         upfront.refund_due(upfront.run(settled, _OWNER, HOURS_AGO), "status_500", HOURS_AGO, dead=False)
         return payment if (payment := self.ledger.get(settled.id)) else settled
+
+    def off_the_list(self, payment: Payment) -> Payment:
+        self.ledger.reschedule(payment, None)
+        return payment
 
     def unresolved(self) -> Payment:
         payment = self.settling()
@@ -125,7 +130,21 @@ _WHY: dict[str, tuple[Callable[[Shop], Payment], str, str]] = {
     ),
     "UNRESOLVED": (Shop.unresolved, "no RPC endpoint could say what happened", "mend the RPC secret"),
     "PAID_UNSERVED": (Shop.paid_unserved, "the money is owed back to the payer", "payments refunded"),
-    "REFUND_DUE": (Shop.refund_due, "the money is owed back to the payer", "payments refunded"),
+    "REFUND_DUE": (
+        Shop.refund_due,
+        "its refund has not begun: its block is not deep yet, or the treasury has too little",
+        "the treasury",
+    ),
+    "REFUND_DUE, by hand": (
+        lambda shop: shop.off_the_list(shop.refund_due()),
+        "the money is owed back to the payer",
+        "payments refunded",
+    ),
+    "REFUND_DUE, begun": (
+        lambda shop: RefundMarks(shop.table).begin(shop.refund_due(), NOW),
+        "its refund has begun",
+        "Never send it by hand",
+    ),
     "parked": (Shop.parked, "parked: KeyError", "payments unpark"),
 }
 

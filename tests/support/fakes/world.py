@@ -21,6 +21,7 @@ from tollgate.gateway.serve import Gateway
 from tollgate.ledger.dynamo import Item, Table, from_dynamo
 from tollgate.ledger.payment_items import read_payment
 from tollgate.ledger.settlement_items import Settlement, read_settlement
+from tollgate.ledger.work import WorkList
 from tollgate.payment.networks import network_info
 from tollgate.payment.record import Payment
 from tollgate.payment.settlement import SettleRequest, outcome_to_json
@@ -207,8 +208,9 @@ class FakeWorld(World):
         return [read_settlement(item) for item in self.rows("STL#", "settlements")]
 
     def next_due(self) -> int | None:
-        """When the next item of the work list is due (Unix seconds), if there is any."""
-        due = [int(item["due"]["N"]) for item in self.dynamo.tables["payments"].values() if "work" in item]
+        """When the next item of the work list is due (Unix seconds), if there is any; other lists wait for people."""
+        items = self.dynamo.tables["payments"].values()
+        due = [int(item["due"]["N"]) for item in items if item.get("work", {}).get("S") in WorkList.shards]
         return min(due) if due else None
 
     def expected(self, error: Exception) -> bool:
