@@ -26,6 +26,8 @@ def check(stack: Stack, inside: Mapping[str, Any], report: Report) -> list[str]:
     """All of it; returns the relayers' addresses. Raises ``FunctionFailed`` for an answer of another form."""
     try:
         relayers = _keys(inside["relayers"], report)
+        # A version before refunds does not say.
+        _treasury(inside.get("treasury"), report)
         for network in inside["networks"]:
             info = network_info(network["network"])
             _network(stack, info, network, relayers, float(inside["now"]), int(inside["feeCapWei"]), report)
@@ -45,6 +47,16 @@ def _keys(keys: Sequence[Mapping[str, Any]], report: Report) -> list[str]:
             todo = "enable the key and let the settle role sign: its key policy must name it (docs/operations.md)"
             report.mend("keys", f"relayer key {number} cannot sign: {key['problem']}", todo)
     return [str(key["address"]) for key in keys if "address" in key]
+
+
+def _treasury(key: Mapping[str, Any] | None, report: Report) -> None:
+    if key is None:
+        return
+    if "address" in key:
+        report.ok("refunds", f"they are paid from {key['address']}: keep some of the token there")
+    else:
+        todo = "enable the key and let the settle role sign, or set Refunds=manual (docs/operations.md, Refunds)"
+        report.mend("refunds", f"the treasury's key (TreasuryKeyArn) cannot sign: {key['problem']}", todo)
 
 
 def _network(

@@ -76,6 +76,17 @@ def inside(**endpoint: Any) -> dict[str, Any]:
     }
 
 
+def test_the_treasury_is_named_where_refunds_are_automatic() -> None:
+    """Its address is where the token is sent; a key that cannot sign must be mended; manual needs none."""
+    report = Report()
+    for treasury in (None, {"address": "0x" + "7e" * 20, "signs": True}, {"problem": "KMS refuses it: AccessDenied"}):
+        doctor_chains.check(STACK, inside() | {"treasury": treasury}, report)
+    found = [(one.level, one.sentence) for one in report.findings if one.check == "refunds"]
+    assert len(found) == 2
+    assert "0x7e7e" in found[0][1]
+    assert "cannot sign: KMS refuses it: AccessDenied" in found[1][1]
+
+
 def test_a_good_answer_of_settles_is_all_well() -> None:
     """Nothing to mend and nothing to note."""
     report = Report()

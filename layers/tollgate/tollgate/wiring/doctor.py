@@ -13,7 +13,7 @@ from tollgate.chain.signer import KmsSigner
 from tollgate.errors import ConfigurationError
 from tollgate.facilitator.checkup import examine_endpoint, examine_signer
 from tollgate.payment.networks import NetworkInfo
-from tollgate.settings import read_settings, read_settle_settings
+from tollgate.settings import read_refund_settings, read_settings, read_settle_settings
 from tollgate.wire.primitives import Address
 from tollgate.wiring.shared import AWS, SecretReader, rpc_urls
 
@@ -24,7 +24,7 @@ _ENDPOINT_SECONDS = 4.0
 def checkup() -> dict[str, Any]:
     """Clock, relayers and RPC endpoints as JSON without URLs or keys; wei as decimal strings.
 
-    ``{"now", "feeCapWei", "relayers": [{"address", "signs"} | {"problem"}],
+    ``{"now", "feeCapWei", "relayers": [{"address", "signs"} | {"problem"}], "treasury": as a relayer, or null,
     "networks": [{"network", "problem", "endpoints": [see examine_endpoint]}]}``
     """
     deadline = time.monotonic() + _ALL_SECONDS
@@ -38,7 +38,15 @@ def checkup() -> dict[str, Any]:
         {"network": str(info.network)} | _network(info, own.asset, settings.rpc_secret, secret, addresses, deadline)
         for info in settings.networks
     ]
-    return {"now": time.time(), "feeCapWei": str(own.fee_cap), "relayers": relayers, "networks": networks}
+    refunds = read_refund_settings(os.environ)
+    return {
+        "now": time.time(),
+        "feeCapWei": str(own.fee_cap),
+        "relayers": relayers,
+        # Where nothing is refunded by itself nobody needs the key to sign.
+        "treasury": _relayer(KmsSigner(kms, refunds.treasury_key)) if refunds.begins else None,
+        "networks": networks,
+    }
 
 
 def _relayer(key: KmsSigner) -> dict[str, Any]:
