@@ -22,7 +22,7 @@ READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve sam-local test check lint format types imports template faults kills beside bench relayer networks lock clean
+.PHONY: help setup demo serve sam-local test check lint format types imports template faults kills beside bench relayer networks threats lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,9 @@ relayer: $(READY) ## print a deployed stack's relayer and its gas balance (STACK
 
 networks: $(READY) ## renew what is made of the network table (template.yaml's rules, docs/networks.md)
 	@$(PY) -m local.networks
+
+threats: $(READY) ## renew the column of tests in docs/threats.md
+	@$(PY) -m tests.attacks.table
 
 lock: $(READY) ## renew the pinned requirements
 	@$(PY) -m local.lock

@@ -1,6 +1,6 @@
 """docs/threats.md: a row for each of the threats 1-116, whose last column is made of the tests' names.
 
-    python -m tests.attacks.table    # renew that column
+    make threats    # renew that column
 
 A test that attacks threat N is called ``test_aN_...``, wherever it lives.
 """

@@ -23,9 +23,9 @@ def test_no_test_carries_a_number_without_a_row() -> None:
 
 @pytest.mark.parametrize("number", range(1, LAST + 1))
 def test_a_row_names_the_tests_that_carry_its_number(number: int) -> None:
-    """All of them, and none that is not there. To renew: ``python -m tests.attacks.table``."""
+    """All of them, and none that is not there. To renew: ``make threats``."""
     _, does, named = ROWS[number]
-    assert named == numbered().get(number, []), "run python -m tests.attacks.table"
+    assert named == numbered().get(number, []), "run make threats"
     assert named or _REASON.search(does), "neither a test nor a reason"
 
 
