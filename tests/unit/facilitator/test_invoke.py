@@ -11,6 +11,7 @@ from tests.support.payments import some_claim, some_proof
 from tests.support.world import Diary
 from tollgate.facilitator.invoke import FunctionSettler
 from tollgate.payment.events import Event
+from tollgate.payment.refund import Ready, RefundAnswer, Waits, answer_to_json
 from tollgate.payment.settlement import Confirmed, Failed, Pending, SettleRequest, outcome_to_json
 from tollgate.wire.reasons import Reason
 
@@ -97,3 +98,22 @@ def test_an_unknown_relayer_status_is_not_a_pending_payment() -> None:
     diary = Diary()
     assert settler(THROTTLED, diary).relayers(5) is None
     assert [event for event, _ in diary.events] == [Event.RELAYER_STATUS]
+
+
+@pytest.mark.parametrize(
+    "answer", [Ready(), Waits("treasury_short"), Confirmed(some_proof(), True), Pending(), Failed(Reason.DAILY_CAP)]
+)
+def test_what_becomes_of_a_refund_travels_unchanged(answer: RefundAnswer) -> None:
+    """What settle says is what reconcile reads, and only the payment is named."""
+    one = settler(json.dumps(answer_to_json(answer)).encode(), Diary())
+    assert one.refund_ready(CLAIM.id, 10) == one.refund(CLAIM.id, 10) == answer
+
+
+def test_a_refusal_to_refund_is_its_reason_and_a_lost_answer_is_none() -> None:
+    """A refusal says that nothing was signed in this call; a lost answer says nothing."""
+    refused = b'{"outcome":"refused","reason":"refunds_manual"}'
+    assert settler(refused, Diary()).refund(CLAIM.id, 10) is Reason.REFUNDS_MANUAL
+    for lost in (THROTTLED, b"{}", b'{"outcome":"refused","reason":"no such reason"}', b'{"error": "Unhandled"}'):
+        diary = Diary()
+        assert settler(lost, diary).refund(CLAIM.id, 10) is None
+        assert diary.count(Event.SETTLEMENT_PENDING) == 1
