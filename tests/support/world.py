@@ -46,6 +46,7 @@ from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.refund_marks import RefundMarks
 from tollgate.ledger.refunds import RefundsLedger
 from tollgate.ledger.resends import Resends
+from tollgate.ledger.results import ResultsLedger
 from tollgate.ledger.settlements import SettlementsLedger
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
@@ -276,6 +277,7 @@ class World:
         parts = Parts(
             payments=self.payments,
             upfront=UpfrontLedger(self.table),
+            results=ResultsLedger(self.table),
             payers=Payers(self.table),
             books=self.books,
             resends=Resends(self.table),

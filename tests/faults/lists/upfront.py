@@ -3,6 +3,7 @@
 from tests.faults.sabotage import Sabotage
 
 _TESTS = "tests/contract/gateway/test_upfront.py::"
+_RESULTS = "tests/contract/gateway/test_results.py::"
 _CRASHES = "tests/contract/gateway/test_upfront_crashes.py::"
 
 SABOTAGES = (
@@ -96,5 +97,26 @@ SABOTAGES = (
         "return Flow(requirements.extra.get(PAYMENT_FLOW, Flow.AUTHORIZATION))",
         "return Flow.UPFRONT",
         _TESTS + "test_an_offer_without_the_flow_stays_what_it_was_when_the_route_changes",
+    ),
+    Sabotage(
+        "results: any token will do",
+        "ledger/results.py",
+        'return f"RES#{hashlib.sha256(token.encode()).hexdigest()}"',
+        'return "RES#"',
+        _RESULTS + "test_a_link_that_nobody_was_given_leads_nowhere",
+    ),
+    Sabotage(
+        "results: a link to wherever the upstream says",
+        "gateway/result_links.py",
+        "return (url, split.query) if same else None",
+        "return (url, split.query)",
+        _RESULTS + "test_a87_a_location_elsewhere_is_never_fetched_by_us",
+    ),
+    Sabotage(
+        "results: fetched although the payment is not settled",
+        "gateway/results.py",
+        "if payment is None or payment.state not in _SETTLED:",
+        "if payment is None:",
+        _RESULTS + "test_a_link_opens_nothing_while_its_payment_is_not_settled",
     ),
 )

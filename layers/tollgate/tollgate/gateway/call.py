@@ -13,6 +13,7 @@ from tollgate.ledger.books import Books
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
+from tollgate.ledger.results import ResultsLedger
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.payment.events import Journal
 from tollgate.payment.identity import PaymentId
@@ -33,6 +34,7 @@ class Parts:
 
     payments: PaymentsLedger
     upfront: UpfrontLedger
+    results: ResultsLedger
     payers: Payers
     books: Books
     resends: Resends

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.forwarding import request_headers, response_headers
 from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.result_links import ResultLinks
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
 from tollgate.ledger.answers import AnswersUnavailable
 from tollgate.payment.events import Event
@@ -64,7 +65,7 @@ class UpstreamRunner:
         if answer.status >= 400:
             raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored), f"status_{answer.status}")
         try:
-            return self.parts.payments.keep(payment, stored)
+            return self.parts.payments.keep(payment, ResultLinks(self.parts).linked(call, payment, stored))
         except AnswersUnavailable as down:
             self.parts.journal.record(Event.ANSWER_UNAVAILABLE, payment=payment.id.digest, why=str(down))
             # 502, not 503: a 503 says here that the same payment may be sent again, and this one is released.

@@ -14,6 +14,8 @@ from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.paid_call import PaidCall
 from tollgate.gateway.payment_header import PaymentHeader, Sent
 from tollgate.gateway.ports import CatalogueSource
+from tollgate.gateway.result_links import RESULTS_PATH
+from tollgate.gateway.results import Results
 from tollgate.payment.events import Event
 from tollgate.payment.fingerprint import fingerprint
 from tollgate.payment.identity import PaymentId
@@ -60,6 +62,8 @@ class Gateway:
 
     def _handle(self, request: Request, deadline: float) -> Outcome:
         catalogue = self.catalogues.current()
+        if request.raw_path == RESULTS_PATH:
+            return Results(self.parts).fetch(request, catalogue, deadline)
         head = request.method == "HEAD"
         match = catalogue.match("GET" if head else request.method, request.raw_path)
         if not is_query(request.raw_query):

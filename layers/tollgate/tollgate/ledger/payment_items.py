@@ -6,6 +6,7 @@
     LOG#<network>#<tx>#<index>    one Transfer log pays one payment
     PID#<route>#<payer>#<hash>    a payment-identifier, bound to one payment
     DEBT#<digest> LIA#<digest>    served but unpaid; paid but unserved
+    RES#<hash of a link's token>  where a paid result is fetched later (results.py)
     RFD#<digest>                  settled first and not served: what is owed back to the payer
     REV#<network>#<asset>#<payTo>#<shard>   revenue, sharded
     RVS#<digest>#<fence>          a reversal, with its negative revenue

@@ -35,6 +35,7 @@ class Event(StrEnum):
     PAYMENT_SECOND = "payment.second"
     PAYER_LIMITED = "payer.limited"
     UPSTREAM_FAILED = "upstream.failed"
+    RESULT_FETCHED = "result.fetched"
     ANSWER_UNAVAILABLE = "answer.unavailable"
     ANSWER_LOST = "answer.lost"
     SETTLEMENT_RESERVED = "settlement.reserved"

@@ -20,6 +20,7 @@ from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
+from tollgate.ledger.results import ResultsLedger
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.settings import read_ledger_settings, read_proxy_settings, read_settings
@@ -51,6 +52,7 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
     parts = Parts(
         payments=PaymentsLedger(payments, S3Bodies(_make_s3, proxy.answers_bucket)),
         upfront=UpfrontLedger(payments),
+        results=ResultsLedger(payments),
         payers=Payers(payments),
         books=Books(payments),
         resends=Resends(payments),
