@@ -146,6 +146,10 @@ class _Day:
         assert self._pay(payment, path=report) == 200
         self.upstream.behave(answers(200, BIG))
         assert self._pay(self._payment(path=report), path=report) == 200
+        self.upstream.behave(answers(202, headers={"Location": "/jobs/7"}))
+        accepted = self.functions.request("GET", report, payment=self._payment(path=report))
+        _, _, link = accepted.headers["location"].partition("/x402/")
+        assert self.functions.request("GET", f"/x402/{link}").status == 202
         self.upstream.behave(answers(500))
         assert self._pay(self._payment(path=report), path=report) == 502
         self.upstream.behave(sunny)
