@@ -144,8 +144,8 @@ SABOTAGES = (
     Sabotage(
         "a receipt is never looked up on the chain",
         "reconcile/visits.py",
-        "self.receipts.check(payment, self._chain(payment))",
-        "pass",
+        "        if now >= final_at:\n            self.receipts.check(payment, self._chain(payment))",
+        "        if now >= final_at:\n            pass",
         _COMPARED + "test_a_receipt_that_no_log_explains_is_reported",
     ),
     Sabotage(
@@ -168,5 +168,12 @@ SABOTAGES = (
         "elif payment.state in OWED_BACK:",
         "elif False:",
         _WORK + "test_what_is_owed_back_is_listed_apart_until_it_is_made_good",
+    ),
+    Sabotage(
+        "the receipt of money for nothing is never looked up",
+        "reconcile/visits.py",
+        "                return\n            self.receipts.check(payment, self._chain(payment))",
+        "                return",
+        _COMPARED + "test_the_receipt_of_money_for_nothing_is_looked_up_too",
     ),
 )
