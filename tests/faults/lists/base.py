@@ -104,8 +104,8 @@ SABOTAGES = (
     Sabotage(
         "a live lease is released",
         "ledger/payments.py",
-        'require={"lease_until": ("<", now)} if debt else {"owner": ("=", claim.owner)},',
-        'require={} if debt else {"owner": ("=", claim.owner)},',
+        'require={"lease_until": ("<", now)} if debt or dead else {"owner": ("=", claim.owner)},',
+        'require={} if debt or dead else {"owner": ("=", claim.owner)},',
         _LEDGER + "test_a_live_lease_is_never_released_by_others",
     ),
     Sabotage(
@@ -167,10 +167,10 @@ SABOTAGES = (
     Sabotage(
         "the last stored bytes win",
         "ledger/settlements.py",
-        "            return _standing(lost)\n\n    def conclude",
+        "            return _standing(lost.item)\n\n    def replace_bytes",
         "            return Settlement(\n"
-        "                settlement.request, SettlementState.SIGNED, slot, settlement.owner, 0, raw, transaction\n"
-        "            )\n\n    def conclude",
+        "                settlement.request, SettlementState.SIGNED, slot, settlement.owner, 0, signed\n"
+        "            )\n\n    def replace_bytes",
         _SETTLE + "test_settlements_ledger.py::test_the_first_stored_bytes_win",
     ),
     Sabotage(
@@ -444,8 +444,8 @@ SABOTAGES = (
     Sabotage(
         "what was begun is refused once the day's settlements are used up",
         "ledger/settlements.py",
-        "if 0 in lost.failed or capped:",
-        "if 0 in lost.failed:",
+        "if 0 in lost.failed or capped or full:",
+        "if 0 in lost.failed or full:",
         _SETTLE + "test_settlements_ledger.py::test_at_a_days_cap_a_payment_that_is_known_is_known",
     ),
     Sabotage(
