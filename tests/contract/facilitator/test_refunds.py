@@ -155,6 +155,36 @@ def test_a_treasury_that_was_emptied_after_the_signature_is_asked_for_too(till: 
     assert world.node.balance(payer.address) == PURSE
 
 
+def test_a_refund_that_was_mined_in_vain_is_told_of_and_moves_when_anybody_sends_it_again(till: Till) -> None:
+    """The treasury was emptied in the same block: once filled, the same calldata from any account pays, once."""
+    world = till.world
+    payer = world.payer()
+    paid = till.paid(payer)
+    node = world.node
+    node.rpc("anvil_impersonateAccount", till.address)
+    node.give_gas(till.address)
+    node.stop_mining()
+    try:
+        under_way = till.service().refund(paid.payment_id, world.deadline(5))
+        data = calldata("transfer(address,uint256)", str(world.seller), 10 * PRICE)
+        dear = {"gas": hex(100_000), "maxFeePerGas": hex(200 * 10**9), "maxPriorityFeePerGas": hex(50 * 10**9)}
+        node.rpc("eth_sendTransaction", {"from": till.address, "to": node.token, "data": data, **dear})
+        node.mine()
+    finally:
+        node.mine_at_once()
+    assert isinstance(under_way, Pending)
+    assert till.refund(paid) == under_way
+    waits = [fields for event, fields in world.journal.lines if event is Event.REFUND_WAITS]
+    assert [fields["why"] for fields in waits] == ["refund_reverted"]
+    till.fund()
+    refund = till.refunds.get(paid.payment_id)
+    assert refund is not None
+    world.submit_as_stranger(refund)
+    till.finalise()
+    assert isinstance(till.refund(paid), Confirmed)
+    assert node.balance(payer.address) == PURSE
+
+
 def test_a57_a_refund_waits_until_the_payment_is_deep_and_does_not_outlive_it(till: Till) -> None:
     """The payment's block disappears: it is brought back first, and refunded only when it is deep again."""
     world = till.world

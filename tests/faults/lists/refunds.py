@@ -92,4 +92,11 @@ SABOTAGES = (
         "held < 0",
         _REFUNDS + "test_an_empty_treasury_waits_says_so_and_pays_when_it_is_filled",
     ),
+    Sabotage(
+        "a refund that was mined in vain waits in silence",
+        _SERVICE,
+        "if receipt is not None and not receipt.succeeded:",
+        "if False:",
+        _REFUNDS + "test_a_refund_that_was_mined_in_vain_is_told_of_and_moves_when_anybody_sends_it_again",
+    ),
 )

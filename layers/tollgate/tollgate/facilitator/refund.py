@@ -8,9 +8,10 @@ from one that was confirmed for this stack's own routes. Whoever may invoke sett
 their own money back.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol
 
+from tollgate.chain.evm import Receipt
 from tollgate.errors import ChainUnavailable, LostRace, Refusal
 from tollgate.facilitator.ports import Clock, Lane, Lanes, Signer
 from tollgate.facilitator.verdicts import budget
@@ -41,13 +42,16 @@ _SHALLOW = "payment_not_deep"
 
 
 class TreasuryChain(Protocol):
-    """One network, read only. Timeouts are seconds; both raise ``ChainUnavailable``."""
+    """One network, read only. Timeouts are seconds; each raises ``ChainUnavailable``."""
 
     def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
         """The hash of the block at that height, ``None`` above the node's head."""
 
     def token_balance(self, asset: Asset, owner: Address, timeout: float) -> int:
         """What ``owner`` holds of the token, in atomic units."""
+
+    def receipt(self, transactions: Sequence[Bytes32], timeout: float) -> Receipt | None:
+        """That of the first that is mined; ``None`` proves nothing."""
 
 
 class TreasuryChains(Protocol):
@@ -169,7 +173,21 @@ class RefundService:
         outcome = self._service.settle(standing, deadline)
         if isinstance(outcome, Confirmed) and not self._is_final(outcome.proof, lane, chain, until):
             return Pending(outcome.proof.transaction)
+        if isinstance(outcome, Pending) and outcome.transaction is not None:
+            self._tell_of_a_revert(payment, outcome.transaction, chain, until)
         return outcome
+
+    def _tell_of_a_revert(self, payment: PaymentId, transaction: Bytes32, chain: TreasuryChain, until: float) -> None:
+        """Mined in vain, as when the treasury was emptied meanwhile: the authorization is good still."""
+        receipt = chain.receipt([transaction], budget(max(until, self._clock() + 1.0), self._clock()))
+        if receipt is not None and not receipt.succeeded:
+            self._journal.record(
+                Event.REFUND_WAITS,
+                payment=payment.digest,
+                network=str(payment.network),
+                transaction=str(transaction),
+                why="refund_reverted",
+            )
 
     def _paid(self, payment: PaymentId) -> Settlement:
         """The settlement that brought the money in, for a route of our own, to an address that is made good."""
