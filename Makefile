@@ -17,12 +17,13 @@ WORKERS ?= 2
 SLOW := faults kills prove/test_side_by_side.py
 STACK ?= tollgate
 BENCH ?=
+PROVE ?=
 
 READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve sam-local test check lint format types imports template faults kills beside bench relayer networks threats lock clean
+.PHONY: help setup demo serve sam-local test check lint format types imports template faults kills beside prove slow bench relayer networks threats lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -41,7 +42,7 @@ sam-local: setup ## run every input of events/ through `sam local invoke` (needs
 test: setup ## run the tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
 	@$(PY) -m pytest -n $(WORKERS) $(if $(filter tests,$(TESTS)),$(SLOW:%=--ignore=tests/%)) $(TESTS)
 
-check: lint types imports template test faults beside kills ## everything a change must pass
+check: lint types imports template test slow ## everything a change must pass
 
 lint: $(READY) ## format and lint (ruff)
 	@echo "· lint" && $(PY) -m ruff format --check --quiet $(CODE) && $(PY) -m ruff check --quiet $(CODE)
@@ -66,6 +67,12 @@ kills: setup ## kill real Lambda runtimes in 200 paid calls, then compare chain,
 
 beside: setup ## replays, a lost receipt and a kill, on Tollgate and on the official SDK
 	@$(PY) -m pytest -s tests/prove/test_side_by_side.py
+
+prove: setup ## run all that shows the guarantees and print the figures of docs/guarantees.md (PROVE=--help)
+	@$(PY) -m tests.prove --workers $(WORKERS) $(PROVE)
+
+slow: setup ## the same without what `make test` has run
+	@$(PY) -m tests.prove --workers $(WORKERS) --slow
 
 bench: setup ## measure against the official SDK and the limits; rewrites docs/benchmarks.md (BENCH=--help)
 	@$(PY) -W ignore -m tests.bench $(BENCH)
