@@ -48,6 +48,8 @@ class Record:
     state: str = "running"
     answer: Reply | None = None
     transaction: str = ""
+    # One request settles it at a time.
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
@@ -272,6 +274,11 @@ class ReferenceShop:
 
     def settled(self, record: Record, path: str) -> Reply | None:
         """Settle; the answer when it is not settled, or nothing when it is."""
+        with record.turn:
+            return None if record.state == "settled" else self.settle(record, path)
+
+    def settle(self, record: Record, path: str) -> Reply | None:
+        """Look at the chain, ask if nothing was asked before, and look again."""
         found = self.on_chain(record) or ("" if record.transaction else self.ask(record, path))
         found = found or self.on_chain(record)
         if self.dying == "settled":
