@@ -142,12 +142,16 @@ def _fees(info: NetworkInfo, endpoint: Mapping[str, Any], fee_cap: int, report: 
 
 
 def _gas(stack: Stack, info: NetworkInfo, balances: Mapping[str, str], fee_cap: int, report: Report) -> None:
+    most = max((int(wei) for wei in balances.values()), default=0)
+    others_can = most >= (TRANSFER_GAS + info.data_gas) * fee_cap
     for address, wei in balances.items():
         count = int(wei) // ((TRANSFER_GAS + info.data_gas) * fee_cap)
         has = f"{info.name}: {address} has {coins(wei, str(info.network))}"
         todo = f"send {info.gas_coin} to {listed([address])}; reconcile notices within a minute"
         if count == 0 and stack.facilitator_url:
             report.note("gas", f"{has}, too little for a settlement for sellers elsewhere", todo)
+        elif count == 0 and others_can:
+            report.mend("gas", f"{has}, too little for one settlement: what it has begun waits", todo)
         elif count == 0:
             report.mend("gas", f"{has}, too little for one settlement at MaxFeeGwei: nothing is offered there", todo)
         elif count < _FEW_SETTLEMENTS:

@@ -218,7 +218,7 @@ def test_without_an_rpc_a_known_payment_keeps_its_outcome_and_an_unknown_one_is_
 
 
 def test_with_several_relayers_a_payment_stays_with_its_own(new_world: NewWorld) -> None:
-    """The payment's digest picks the relayer, so a resend meets the same queue."""
+    """While all can take it the payment's digest picks the relayer, so a resend meets the same queue."""
     world = new_world()
     signers = [world.signer, *(CountingSigner(LocalSigner(bytes(31) + bytes([n]))) for n in (7, 8))]
     before = {}

@@ -486,8 +486,8 @@ SABOTAGES = (
     Sabotage(
         "gas is counted by the richest relayer",
         "facilitator/relayers.py",
-        "settlements_left = min(balances) // ",
-        "settlements_left = max(balances) // ",
+        "settlements_left = min(balances) // cost",
+        "settlements_left = max(balances) // cost",
         "tests/unit/facilitator/test_relayers.py::test_a69_the_poorest_relayer_decides_how_many_settlements_are_left",
     ),
     Sabotage(

@@ -4,6 +4,7 @@ from tests.faults.sabotage import Sabotage
 
 _SETTLE = "tests/contract/facilitator/"
 _DEPTH = _SETTLE + "test_depth.py::"
+_POOL = "tests/concurrency/test_settle_pool.py::"
 _ROOM = _SETTLE + "test_room.py::"
 _REPLACING = _SETTLE + "test_replacing.py::"
 
@@ -128,6 +129,20 @@ SABOTAGES = (
         "if not is_deep(proof.block_number, head.number, self._info):",
         "if False:",
         _DEPTH + "test_a57_a_strangers_transaction_has_to_be_as_deep",
+    ),
+    Sabotage(
+        "a relayer without gas is given new payments",
+        "facilitator/choosing.py",
+        "enough = wei >= (queue.open(chain_nonce) + 1) * self._cost",
+        "enough = True",
+        _POOL + "test_a69_a_relayer_without_gas_strands_no_new_payment",
+    ),
+    Sabotage(
+        "a relayer whose queue is stuck is given new payments",
+        "facilitator/choosing.py",
+        "return enough and not queue.is_stuck(chain_nonce, self._clock(), STUCK_SECONDS)",
+        "return enough",
+        _POOL + "test_a59_a_relayer_whose_queue_is_stuck_gets_no_new_payment",
     ),
     Sabotage(
         "the simulation may use any amount of gas",

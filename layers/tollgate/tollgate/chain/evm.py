@@ -60,6 +60,7 @@ class Preparation:
     """A check, and what a transaction needs: the relayer's mined nonce, fees in wei per gas.
 
     ``mined_balance`` is the payer's in mined blocks, in atomic units: what is on its way is not taken off yet.
+    ``gas_balance`` is the relayer's, in wei.
     """
 
     check: ChainCheck
@@ -67,15 +68,18 @@ class Preparation:
     base_fee: int
     tip: int
     mined_balance: int
+    gas_balance: int
 
 
 @dataclass(frozen=True, slots=True)
 class RelayerState:
-    """What sending on needs to know now: the relayer's mined nonce, the head with its base fee, the tip."""
+    """What sending on needs to know now: the relayer's mined nonce, the head with its base fee, the tip (wei per
+    gas), and the relayer's wei."""
 
     chain_nonce: int
     head: Head
     tip: int
+    gas_balance: int
 
 
 class EvmChain:
@@ -99,27 +103,31 @@ class EvmChain:
             ("eth_getTransactionCount", [relayer.lower, "latest"]),
             ("eth_maxPriorityFeePerGas", []),
             token_call(asset, eip3009.balance_calldata(a.from_), "latest"),
+            ("eth_getBalance", [relayer.lower, "latest"]),
         ]
-        check, (count, tip, balance) = self._check(asset, a, signature, more, timeout)
+        check, (count, tip, balance, gas) = self._check(asset, a, signature, more, timeout)
         return Preparation(
             check=check,
             chain_nonce=answers.account_nonce(count),
             base_fee=check.head.base_fee,
             tip=_tip(tip),
             mined_balance=int.from_bytes(answers.word(balance, "balanceOf"), "big"),
+            gas_balance=answers.quantity(gas, "a balance"),
         )
 
     def relayer_state(self, relayer: Address, timeout: float) -> RelayerState:
-        """The relayer's transaction count (``latest``: mined only), the head and today's fees, in one batch."""
-        count, block, tip = self._ask(
+        """The relayer's transaction count (``latest``: mined only), gas, the head and today's fees, in one batch."""
+        count, block, tip, gas = self._ask(
             [
                 ("eth_getTransactionCount", [relayer.lower, "latest"]),
                 ("eth_getBlockByNumber", ["latest", False]),
                 ("eth_maxPriorityFeePerGas", []),
+                ("eth_getBalance", [relayer.lower, "latest"]),
             ],
             timeout,
         )
-        return RelayerState(answers.account_nonce(count), answers.head(block), _tip(tip))
+        gas_balance = answers.quantity(gas, "a balance")
+        return RelayerState(answers.account_nonce(count), answers.head(block), _tip(tip), gas_balance)
 
     def _check(
         self, asset: Asset, a: Authorization, signature: bytes, more: list[Call], timeout: float

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tollgate.chain.evm import Preparation, Receipt, RelayerState, Use
 from tollgate.ledger.room import Room
-from tollgate.ledger.settlement_items import DailyCap, OpenSlot, Settlement, SignedBytes, Slot
+from tollgate.ledger.settlement_items import DailyCap, OpenSlot, RelayerQueue, Settlement, SignedBytes, Slot
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.networks import Asset, NetworkInfo
 from tollgate.payment.settlement import Confirmed, Failed, SettleRequest
@@ -33,7 +33,7 @@ class SettleChain(Protocol):
         """The relayer's mined nonce."""
 
     def relayer_state(self, relayer: Address, timeout: float) -> RelayerState:
-        """The relayer's mined nonce, the head and fees, in one batch."""
+        """The relayer's mined nonce and gas, the head and fees, in one batch."""
 
     def balances(self, addresses: Sequence[Address], timeout: float) -> list[int]:
         """Native balances in wei."""
@@ -72,6 +72,9 @@ class SettlementLedger(Protocol):
 
     def get(self, payment: PaymentId) -> Settlement | None:
         """Read one settlement, consistently."""
+
+    def queue(self, network: Network, relayer: Address) -> RelayerQueue:
+        """What was last seen of a relayer's nonces: a guess, good enough to choose by."""
 
     def reserve(
         self,

@@ -20,8 +20,13 @@ class Relayers:
         self._signers = tuple(signers)
 
     def pick(self, payment: PaymentId) -> Signer:
-        """The relayer of a payment: always the same while the keys stay the same."""
-        return self._signers[int(payment.digest, 16) % len(self._signers)]
+        """The relayer that a payment begins with: always the same while the keys stay the same."""
+        return self.order(payment)[0]
+
+    def order(self, payment: PaymentId) -> tuple[Signer, ...]:
+        """All of them, in the order in which a payment that is new would rather have them."""
+        first = int(payment.digest, 16) % len(self._signers)
+        return self._signers[first:] + self._signers[:first]
 
     def find(self, address: Address) -> Signer | None:
         """The signer of an address, or ``None`` if it is not (or no longer) one of ours."""
@@ -38,9 +43,9 @@ class Relayers:
 def relayer_status(lanes: Lanes, relayers: Relayers, fee_cap: int, journal: Journal, timeout: float) -> dict[str, Any]:
     """Gas balances by network, as JSON; wei as decimal strings.
 
-    ``hasGas``: every relayer can pay one transfer at the fee cap. With several, each payment has its
-    own, so one empty account is enough to strand payments. It and the balances are null for a network
-    whose RPC gives no answer: nothing is known of it. ``timeout`` is seconds for each network.
+    ``hasGas``: some relayer can pay one transfer at the fee cap: new settlements go to those that can. What one has
+    begun stays with it, so the alarms go by the poorest. ``hasGas`` and the balances are null for a network whose
+    RPC gives no answer: nothing is known of it. ``timeout`` is seconds for each network.
     """
     networks: list[dict[str, Any]] = []
     addresses = relayers.addresses()
@@ -52,8 +57,9 @@ def relayer_status(lanes: Lanes, relayers: Relayers, fee_cap: int, journal: Jour
             unknown = [{"address": str(address), "balanceWei": None} for address in addresses]
             networks.append({"network": str(network), "relayers": unknown, "hasGas": None})
             continue
-        settlements_left = min(balances) // ((TRANSFER_GAS + lanes[network].info.data_gas) * fee_cap)
-        has_gas = settlements_left > 0
+        cost = (TRANSFER_GAS + lanes[network].info.data_gas) * fee_cap
+        settlements_left = min(balances) // cost
+        has_gas = max(balances) >= cost
         journal.record(
             Event.RELAYER_STATUS,
             network=str(network),

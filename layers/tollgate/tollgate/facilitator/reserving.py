@@ -6,6 +6,8 @@ from math import ceil
 from tollgate.chain.evm import Preparation
 from tollgate.errors import Refusal
 from tollgate.facilitator.call import Call
+from tollgate.facilitator.choosing import RelayerChoice
+from tollgate.facilitator.fees import Fees
 from tollgate.facilitator.ports import Clock, SettlementLedger, Sleep
 from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.verdicts import budget
@@ -13,6 +15,7 @@ from tollgate.ledger.room import Room
 from tollgate.ledger.settlement_items import DailyCap, Settlement
 from tollgate.ledger.settlements import CapReached, FarAhead, NonceTaken
 from tollgate.payment.events import Event, Journal
+from tollgate.wire.primitives import Address
 from tollgate.wire.reasons import Reason
 
 # Rule 11: a lease outlives its invocation.
@@ -45,26 +48,36 @@ class Reserving:
         self._jitter = jitter
         self._new_owner = new_owner
 
-    def reserve(self, call: Call, preparation: Preparation) -> Settlement:
-        """The reservation. Raises ``KnownSettlement``, ``NonceTaken``, ``NoRoom``, and ``Refusal`` at a guest's
-        daily cap."""
+    def reserve(self, call: Call, preparation: Preparation, fees: Fees) -> tuple[Settlement, int]:
+        """The reservation, and its relayer's mined nonce.
+
+        Raises ``KnownSettlement``, ``NonceTaken``, ``NoRoom``, and ``Refusal`` at a guest's daily cap.
+        """
         request = call.request
-        relayer = self._relayers.pick(request.payment_id).address()
+        choice = RelayerChoice(self._relayers, self._ledger, self._clock, call, preparation, fees)
         owner = self._new_owner()
         lease_until = ceil(call.deadline) + LEASE_SLACK_SECONDS
         room = Room(preparation.mined_balance, self._most_open, int(self._clock()))
         cap = DailyCap.at(request.seller, call.guest.daily_cap, int(self._clock())) if call.guest else None
-        chain_nonce, asked_twice = preparation.chain_nonce, False
+        asked_twice: set[Address] = set()
         while True:
+            relayer, chain_nonce = choice.best()
             try:
                 reserved = self._ledger.reserve(
-                    request, relayer, chain_nonce, owner, lease_until, room=room, asked_twice=asked_twice, cap=cap
+                    request,
+                    relayer,
+                    chain_nonce,
+                    owner,
+                    lease_until,
+                    room=room,
+                    asked_twice=relayer in asked_twice,
+                    cap=cap,
                 )
             except FarAhead:
                 # One wrong answer would move the counter for ever; too low a nonce harms one payment only.
                 left = budget(call.until, self._clock())
-                chain_nonce = min(chain_nonce, call.lane.chain.transaction_count(relayer, left))
-                asked_twice = True
+                choice.correct(relayer, min(chain_nonce, call.lane.chain.transaction_count(relayer, left)))
+                asked_twice.add(relayer)
                 continue
             except NonceTaken:
                 if self._clock() >= call.until:
@@ -79,4 +92,4 @@ class Reserving:
                 relayer=str(relayer),
                 nonce=reserved.slot.nonce if reserved.slot else None,
             )
-            return reserved
+            return reserved, chain_nonce

@@ -142,7 +142,7 @@ class SettleService:
                 return self._without_reservation(call, preparation)
             return self._resume(call, same_business(known, request), preparation, market)
         try:
-            reserved = self._reserving.reserve(call, preparation)
+            reserved, chain_nonce = self._reserving.reserve(call, preparation, market.fees)
         except KnownSettlement as known_:
             return self._resume(call, same_business(known_.settlement, request), preparation, market)
         except NonceTaken:
@@ -154,7 +154,7 @@ class SettleService:
         if signed.filler or signed.state is not SettlementState.SIGNED:
             # We were slower than our own lease, and somebody finished for us.
             return self._resume(call, signed, preparation, market)
-        return self._delivery.deliver(lane, signed, preparation.chain_nonce, market, call.until)
+        return self._delivery.deliver(lane, signed, chain_nonce, market, call.until)
 
     def _without_reservation(self, call: Call, preparation: Preparation) -> SettleOutcome:
         """The authorization cannot be settled by us as things are: has that been decided for good?
@@ -186,7 +186,7 @@ class SettleService:
         expired = preparation.check.head.timestamp >= request.authorization.valid_before
         chain_nonce = preparation.chain_nonce
         if slot.relayer != self._relayers.pick(request.payment_id).address():
-            # The keys were changed since.
+            # Its own could not take it then, or the keys were changed since.
             left = budget(call.until, self._clock())
             chain_nonce = lane.chain.transaction_count(slot.relayer, left)
         if known.state is SettlementState.RESERVED:

@@ -36,6 +36,36 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayerQueue:
+    """A relayer's counter: ``next`` to be reserved (``None``: never used), and the mined nonce ``seen`` at the last
+    reservation that saw it move, or saw nothing open, at ``seen_at`` (Unix seconds)."""
+
+    next: int | None = None
+    seen: int = 0
+    seen_at: int = 0
+
+    @classmethod
+    def of(cls, item: Item | None) -> "RelayerQueue":
+        """Read the counter's item."""
+        item = item or {}
+        return cls(item.get("next"), item.get("seen", 0), item.get("seen_at", 0))
+
+    def open(self, chain_nonce: int) -> int:
+        """How many nonces are reserved and not mined."""
+        return max(0, (self.next or 0) - chain_nonce)
+
+    def looked_at(self, chain_nonce: int, now: int) -> "RelayerQueue":
+        """After another look at the chain."""
+        if chain_nonce > self.seen or not self.open(chain_nonce):
+            return RelayerQueue(self.next, chain_nonce, now)
+        return self
+
+    def is_stuck(self, chain_nonce: int, now: float, patience: float) -> bool:
+        """Whether something is open and nothing has mined for ``patience`` seconds."""
+        return self.looked_at(chain_nonce, -1) == self and now - self.seen_at > patience
+
+
+@dataclass(frozen=True, slots=True)
 class SignedBytes:
     """What was signed for a nonce: the newest version, and the hashes of those that it replaced, oldest first.
 

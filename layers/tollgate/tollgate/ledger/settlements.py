@@ -1,7 +1,7 @@
 """The facilitator's ledger: settlements, the relayers' nonces, and the bytes that were signed for them.
 
     STL#<payment id>                  the settlement: seller, terms, nonce, signed bytes, outcome
-    RLY#<network>#<relayer>           {next}: the nonce that the relayer reserves next
+    RLY#<network>#<relayer>           {next}: the nonce that it reserves next; {seen, seen_at}: whether its queue moves
     NNC#<network>#<relayer>#<nonce>   {payment}: whose nonce this is; or {raw, tx_hash, ...}: a filled hole
     CAP#<seller>#<day>                {count}: settlements that a seller elsewhere has begun on that day
     PYR#<network>#<asset>#<payer>     what the payer has open, and its reverts: see ledger/room.py
@@ -44,6 +44,7 @@ from tollgate.ledger.room import (
 from tollgate.ledger.settlement_items import (
     DailyCap,
     OpenSlot,
+    RelayerQueue,
     Settlement,
     SignedBytes,
     Slot,
@@ -95,8 +96,8 @@ class SettlementsLedger:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        # What RLY held when last seen (None: no item). Only a guess: the condition decides.
-        self._next: dict[str, int | None] = {}
+        # What RLY held when last seen. Only a guess: the condition decides.
+        self._queues: dict[str, RelayerQueue] = {}
         # Where a nonce was taken although the counter had not come so far (a backup, a hand): go on above.
         self._above: dict[str, int] = {}
 
@@ -125,25 +126,19 @@ class SettlementsLedger:
         ``CapReached``, and ``FarAhead``, having written nothing, unless the chain was ``asked_twice``.
         """
         counter = relayer_key(request.network, relayer)
-        remembered = counter in self._next
-        if not remembered:
-            self._remember(counter, self._table.get(counter))
-        stored = self._next[counter]
+        remembered = counter in self._queues
+        queue = self.queue(request.network, relayer)
+        stored = queue.next
         if chain_nonce > (stored or 0) + FAR_AHEAD and not asked_twice:
             raise FarAhead("the chain's transaction count is far above the counter")
         slot = Slot(request.network, relayer, max(stored or 0, chain_nonce, self._above.get(counter, 0)))
         settlement = Settlement(request, SettlementState.RESERVED, slot, owner, lease_until, holds_room=True)
+        after = replace(queue.looked_at(chain_nonce, room.now), next=slot.nonce + 1)
         try:
             self._table.transact(
                 [
                     Put(settlement_item(settlement)),
-                    Update(
-                        counter,
-                        "SET #next = :after",
-                        "attribute_not_exists(pk)" if stored is None else "#next = :stored",
-                        {":after": slot.nonce + 1, **({} if stored is None else {":stored": stored})},
-                        {"#next": "next"},
-                    ),
+                    _count_on(counter, queue, after),
                     Put(
                         {
                             "pk": slot.key,
@@ -157,7 +152,7 @@ class SettlementsLedger:
             )
         except TransactionCancelled as lost:
             if 1 in lost.failed:
-                self._remember(counter, lost.failed[1])
+                self._queues[counter] = RelayerQueue.of(lost.failed[1])
             capped, full = _CAP in lost.failed, _ROOM in lost.failed
             if 0 in lost.failed or capped or full:
                 # Not every failed condition need be named, and what is known is never merely refused (rule 1).
@@ -175,11 +170,15 @@ class SettlementsLedger:
             if 1 not in lost.failed and (not remembered or counter in self._above):
                 self._above[counter] = slot.nonce + 1
             raise NonceTaken(f"nonce {slot.nonce} is taken") from lost
-        self._next[counter] = slot.nonce + 1
+        self._queues[counter] = after
         return settlement
 
-    def _remember(self, counter: str, item: Item | None) -> None:
-        self._next[counter] = item["next"] if item else None
+    def queue(self, network: Network, relayer: Address) -> RelayerQueue:
+        """What was last seen of a relayer's nonces; read when this instance has not seen any of it."""
+        counter = relayer_key(network, relayer)
+        if counter not in self._queues:
+            self._queues[counter] = RelayerQueue.of(self._table.get(counter))
+        return self._queues[counter]
 
     def store_bytes(self, settlement: Settlement, signed: SignedBytes, *, filler: bool) -> Settlement:
         """RESERVED → SIGNED. Returns the settlement as it stands: another's bytes, if those came first."""
@@ -347,6 +346,16 @@ def _arrow(source: SettlementState, target: SettlementState, values: dict[str, V
     values[":source"] = source.value
     values[":target"] = target.value
     return "#state = :source"
+
+
+def _count_on(counter: str, queue: RelayerQueue, after: RelayerQueue) -> Update:
+    values: dict[str, Value] = {":after": after.next or 0, ":seen": after.seen, ":at": after.seen_at}
+    condition = "attribute_not_exists(pk)"
+    if queue.next is not None:
+        condition = "#next = :stored"
+        values[":stored"] = queue.next
+    expression = "SET #next = :after, seen = :seen, seen_at = :at"
+    return Update(counter, expression, condition, values, {"#next": "next"})
 
 
 def _sets(fields: dict[str, Value]) -> tuple[str, dict[str, str], dict[str, Value]]:
