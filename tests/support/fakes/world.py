@@ -21,7 +21,7 @@ from tollgate.gateway.serve import Gateway
 from tollgate.ledger.dynamo import Item, Table, from_dynamo
 from tollgate.ledger.payment_items import read_payment
 from tollgate.ledger.settlement_items import Settlement, read_settlement
-from tollgate.ledger.work import WorkList
+from tollgate.ledger.work import PARKED, WorkList
 from tollgate.payment.networks import network_info
 from tollgate.payment.record import Payment
 from tollgate.payment.settlement import SettleRequest, outcome_to_json
@@ -208,10 +208,17 @@ class FakeWorld(World):
         return [read_settlement(item) for item in self.rows("STL#", "settlements")]
 
     def next_due(self) -> int | None:
-        """When the next item of the work list is due (Unix seconds), if there is any; other lists wait for people."""
-        items = self.dynamo.tables["payments"].values()
-        due = [int(item["due"]["N"]) for item in items if item.get("work", {}).get("S") in WorkList.shards]
+        """When the next payment of the work list is due (Unix seconds), if there is any; other lists wait for people."""
+        due = [int(item["due"]["N"]) for item in self._waiting() if item["work"]["S"] in WorkList.shards]
         return min(due) if due else None
+
+    def parked(self) -> list[str]:
+        """Keys of the payments that reconcile gave up looking at."""
+        return [item["pk"]["S"] for item in self._waiting() if item["work"]["S"] == PARKED]
+
+    def _waiting(self) -> list[dict[str, Any]]:
+        items = self.dynamo.tables["payments"].items()
+        return [item for key, item in items if key.startswith("PAY#") and "work" in item]
 
     def expected(self, error: Exception) -> bool:
         """Whether a failure is one of those that code may let pass: ours, or AWS's."""
