@@ -15,6 +15,7 @@ from local.anvil import Anvil
 from local.chain import Chain
 from local.ministack import MiniStack
 from local.stack import LocalStack
+from tests.crash.summary import pytest_terminal_summary  # noqa: F401 - a hook
 from tests.support.functions import Functions
 
 # The same examples on every machine and in every run: a check that fails can be repeated.

@@ -229,7 +229,7 @@ def _no_gas(seconds: float) -> "Scenario":
 
     ends = seconds < 60
     name = "relayer out of gas, refilled" if ends else "relayer out of gas past the deadline"
-    return Scenario(name, "SETTLED" if ends else "UNPAID", prepare)
+    return Scenario(name, "SETTLED" if ends else "UNPAID", prepare, signatures=1)
 
 
 def _stuck(name: str, end: str, fee: int, seconds: float) -> "Scenario":
@@ -245,7 +245,7 @@ def _stuck(name: str, end: str, fee: int, seconds: float) -> "Scenario":
 
         run.on("send", "before", rise)
 
-    return Scenario(name, end, prepare)
+    return Scenario(name, end, prepare, signatures=1)
 
 
 def _chain_goes_down(run: Run) -> None:
@@ -270,7 +270,7 @@ def _waiting_node(run: Run) -> None:
     run.world.node.waits = True
 
 
-AUTHORIZATION = (
+SCENARIOS = (
     Scenario("happy", "SETTLED"),
     Scenario("happy, the node waits for the block", "SETTLED", _waiting_node),
     Scenario("happy, big answer", "SETTLED", _big),
@@ -283,10 +283,10 @@ AUTHORIZATION = (
     Scenario("preempted in the pool", "SETTLED", _preempted_in_the_pool),
     Scenario("preempted before we sign", "SETTLED", _preempted_before_we_send),
     Scenario("preempted while the upstream runs", "SETTLED", _preempted_while_serving),
-    Scenario("cancelled before we send", "UNPAID", _cancelled),
-    Scenario("cancelled while the upstream runs", "UNPAID", _cancelled_while_serving),
-    Scenario("drained", "UNPAID", _drained, payer_spends=True),
-    Scenario("drained and refilled", "UNPAID", _drained_and_refilled, payer_spends=True),
+    Scenario("cancelled before we send", "UNPAID", _cancelled, signatures=1),
+    Scenario("cancelled while the upstream runs", "UNPAID", _cancelled_while_serving, signatures=1),
+    Scenario("drained", "UNPAID", _drained, payer_spends=True, signatures=1),
+    Scenario("drained and refilled", "UNPAID", _drained_and_refilled, payer_spends=True, signatures=1),
     _reorganised(drop=False),
     _reorganised(drop=True),
     Scenario("duplicate in parallel", "SETTLED", drive=_both_at_once),

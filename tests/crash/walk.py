@@ -1,7 +1,7 @@
 """One world from its first request to quiet: a buyer who follows the rules, time, reconcile, and the invariants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,8 @@ from tests.support.fakes.world import START, FakeWorld
 # Reconcile's schedule, and how often a payment may be looked at before that counts as never ending.
 MINUTE = 60
 MOST_PASSES = 60
+# By then whatever a scenario breaks is mended.
+HEALED_SECONDS = 900
 
 # What may go wrong at an effect of each kind besides a crash; a crash is possible at all of them.
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -32,6 +34,7 @@ class Scenario:
 
     ``buyer_leaves``: nobody insists on the body. ``payer_spends``: the payer's balance moves for other reasons.
     ``rivals``: how many reconcile passes run at once. ``aws_fails``: exceptions of AWS are part of the world.
+    ``identifier``: whether the buyer sends one; ``signatures``: how many payments it signs at the most.
     ``end``: the state of the buyer's payment when nothing is killed.
     """
 
@@ -44,6 +47,7 @@ class Scenario:
     rivals: int = 1
     aws_fails: bool = False
     identifier: bool = True
+    signatures: int = 2
     flow: str = "authorization"
 
 
@@ -65,6 +69,7 @@ class Run:
         self.buyer = self.new_buyer(1)
         if not scenario.identifier:
             self.buyer.identifier = ""
+        self.buyer.most_signatures = scenario.signatures
         self.buyers = [self.buyer]
         self.last_buyer = self.buyer
         scenario.prepare(self)
@@ -114,8 +119,10 @@ class Run:
             self.reconcile()
 
     def _next_buyer(self) -> None:
-        """Somebody else buys, on a chain that is well again."""
+        """Somebody else buys, once everything is well again."""
         world = self.world
+        world.clock.advance_to(max(START + HEALED_SECONDS, world.clock.now))
+        self._until_quiet()
         world.effects.always.clear()
         world.effects.script.clear()
         world.dynamo.throttle = None
@@ -165,15 +172,3 @@ def alternate() -> Callable[[Any], Any]:
         return last[0]
 
     return pick
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many worlds were visited, by scenario."""
-
-    worlds: dict[str, int] = field(default_factory=dict)
-
-    def visit(self, scenario: Scenario, plan: Plan) -> list[Effect]:
-        """Run one world; the effects that it had. Raises ``Broken``."""
-        self.worlds[scenario.name] = self.worlds.get(scenario.name, 0) + 1
-        return Run(scenario, plan).go().world.effects.log

@@ -43,7 +43,12 @@ class Ran:
 STAGES: tuple[Stage, ...] = (
     Stage("attacks", "every threat's tests", ("tests/attacks", "tests/conformance"), in_test=True),
     Stage("faults", "one-line sabotages, each caught by its test", ("tests/faults",)),
-    Stage("crash", "every effect killed before and after, alone and in pairs", ("tests/crash",)),
+    Stage(
+        "crash",
+        "every effect killed before and after, alone and in pairs",
+        ("tests/crash",),
+        (("TOLLGATE_CRASH", "all"),),
+    ),
     Stage("interleavings", "requests stepped through every order of their effects", ("tests/interleavings",)),
     Stage("kills", "SIGKILL at random moments of real paid calls", ("tests/kills",), workers=0),
     Stage("side by side", "the official SDK in the same situations", ("tests/prove/test_side_by_side.py",), workers=0),
