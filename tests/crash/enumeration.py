@@ -1,4 +1,4 @@
-"""Which worlds there are: every effect of a run killed before and after, failed in other ways, and every pair of kills.
+"""Which worlds there are: every effect of a run killed before and after, failed in other ways, and pairs of kills.
 
 Dying before an effect is dying after the previous one when the same process did both at the same moment and nothing
 came between: such worlds are the same world, which is visited once (``distinct``).
