@@ -208,7 +208,7 @@ class FakeWorld(World):
         return [read_settlement(item) for item in self.rows("STL#", "settlements")]
 
     def next_due(self) -> int | None:
-        """When the next payment of the work list is due (Unix seconds), if there is any; other lists wait for people."""
+        """When the next payment is due (Unix seconds), if any is on the work list; other lists wait for people."""
         due = [int(item["due"]["N"]) for item in self._waiting() if item["work"]["S"] in WorkList.shards]
         return min(due) if due else None
 
