@@ -23,7 +23,7 @@ from tests.kills.killer import Killer
 from tests.support.functions import HOST, Functions
 from tests.support.lambda_events import InvokeServer, Reply, http_event
 from tests.support.upstream import CountingUpstream, Handler
-from tollgate.ledger.dynamo import Item, Table, from_dynamo
+from tollgate.ledger.dynamo import ConditionFailed, Item, Table, Update, from_dynamo
 from tollgate.ledger.payment_items import payment_key
 from tollgate.ledger.settlement_items import settlement_key
 from tollgate.payment.identity import PaymentId
@@ -57,7 +57,7 @@ class Shop:
         told = {"AWS_ENDPOINT_URL_LAMBDA": self._invoke.url, "TOLLGATE_SETTLE_TIMEOUT": str(SETTLE_SECONDS)}
 
         def pool(name: str, states: Any, count: int, seconds: int) -> Environments:
-            variables = functions.loaded[name].environment | told
+            variables = {**functions.loaded[name].environment, **told}
             return Environments(
                 name, variables, killer, states, count=count, seconds=seconds, runtime=runtime, logs=logs
             )
@@ -116,6 +116,13 @@ class Shop:
         pages = self.functions.client("dynamodb").get_paginator("scan")
         found = pages.paginate(TableName=self.functions.resource(logical), ConsistentRead=True)
         return [from_dynamo(item) for page in found for item in page["Items"]]
+
+    def bring_forward(self, payment: Item) -> None:
+        """Have the next pass look at a payment whose turn a back-off has put off: the work list is no truth."""
+        with suppress(ConditionFailed):
+            update = "SET due = :now"
+            values = {":now": int(time.time()), ":state": payment["state"]}
+            self._payments.write(Update(payment["pk"], update, "#state = :state", values, {"#state": "state"}))
 
     def _schedule(self) -> None:
         while not self._schedule_over.wait(SCHEDULE_SECONDS):
