@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 from local.build import built_template
 from tests.bench.emulator import Emulator
 from tests.bench.footprint import layer
@@ -109,6 +111,12 @@ class Environments:
             executioner.start()
         try:
             said = environment.emulator.invoke(json.dumps(event).encode())
+        except urllib3.exceptions.HTTPError as gone:
+            # The emulator itself may panic at a death: then the whole machine is gone, and another takes its place.
+            environment.emulator.stop()
+            environment.emulator.start()
+            environment.forget()
+            raise Died(self.function) from gone
         finally:
             if executioner is not None:
                 executioner.cancel()
