@@ -9,10 +9,18 @@ from tollgate_cli.yaml_tree import Kind, Node, text_of
 LONGEST_TIMEOUT = 20.0
 # What settling may take after the upstream has answered; settled first, all that the authorization has to outlive.
 SETTLE_RESERVE_SECONDS = 15
+# What a route may say of itself that calls for flow: upfront, and why.
+_FIRST = {
+    "irreversible": "what cannot be undone must be paid for before it runs",
+    "slow": "work that outlasts a request must be paid for before its upstream answers 202 with a Location",
+}
 
 
 def read_flow(fields: dict[str, Node], timeout: float, timeout_at: Node, findings: Findings) -> Flow:
-    """The flow; required to be ``upfront`` for what cannot be undone. ``timeout_at`` is where a timeout is blamed."""
+    """The flow; required to be ``upfront`` for what cannot be undone or outlasts a request.
+
+    ``timeout_at`` is where a timeout is blamed.
+    """
     node = fields.get("flow")
     text = text_of(node, findings)
     flow = Flow.AUTHORIZATION
@@ -23,7 +31,8 @@ def read_flow(fields: dict[str, Node], timeout: float, timeout_at: Node, finding
             known = [flow.value for flow in Flow]
             findings.add(node.line, node.at, f"must be {' or '.join(known)}{did_you_mean(text, known)}")
             return flow
-    _irreversible(fields.get("irreversible"), node, flow, findings)
+    for name, why in _FIRST.items():
+        _insist(name, why, fields.get(name), node, flow, findings)
     if flow is Flow.UPFRONT and timeout > LONGEST_RUN_SECONDS:
         findings.add(
             timeout_at.line,
@@ -33,18 +42,15 @@ def read_flow(fields: dict[str, Node], timeout: float, timeout_at: Node, finding
     return flow
 
 
-def _irreversible(node: Node | None, flow_node: Node | None, flow: Flow, findings: Findings) -> None:
+def _insist(name: str, why: str, node: Node | None, flow_node: Node | None, flow: Flow, findings: Findings) -> None:
+    """``name: true`` says something of the route that only settling first is right for."""
     if node is None:
         return
     if node.kind is not Kind.FLAG:
         findings.add(node.line, node.at, "must be true or false")
     elif node.text == "true" and flow is not Flow.UPFRONT:
         place = flow_node or node
-        findings.add(
-            place.line,
-            place.at,
-            "what cannot be undone must be paid for before it runs: set flow: upfront (irreversible: true)",
-        )
+        findings.add(place.line, place.at, f"{why}: set flow: upfront ({name}: true)")
 
 
 def least_max_timeout(flow: Flow, timeout: float) -> float:

@@ -24,7 +24,7 @@ MAX_OFFER_BYTES = 4096
 MAX_TIMEOUT_SECONDS = 600
 _OPTIONAL = (
     "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow", "irreversible",
-    "sourceAddressResends",
+    "slow", "sourceAddressResends",
 )  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9._-]+)*")

@@ -49,7 +49,12 @@ STAGES: tuple[Stage, ...] = (
         ("tests/crash",),
         (("TOLLGATE_CRASH", "all"),),
     ),
-    Stage("interleavings", "requests stepped through every order of their effects", ("tests/interleavings",)),
+    Stage(
+        "interleavings",
+        "requests stepped through every order of their effects",
+        ("tests/interleavings",),
+        (("TOLLGATE_INTERLEAVINGS", "all"),),
+    ),
     Stage("kills", "SIGKILL at random moments of real paid calls", ("tests/kills",), workers=0),
     Stage("side by side", "the official SDK in the same situations", ("tests/prove/test_side_by_side.py",), workers=0),
 )

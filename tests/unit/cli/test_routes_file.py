@@ -205,6 +205,12 @@ def test_a_wrong_value_is_named_by_line_and_field(tmp_path: Path, old: str, new:
         ("flow: later", "routes[0].flow: must be authorization or upfront"),
         ("flow: upfrnt", "routes[0].flow: must be authorization or upfront (did you mean upfront?)"),
         ("irreversible: 1", "routes[0].irreversible: must be true or false"),
+        ("slow: maybe", "routes[0].slow: must be true or false"),
+        (
+            "slow: true",
+            "routes[0].slow: work that outlasts a request must be paid for before it begins, and its upstream",
+        ),
+        ("flow: authorization\nslow: true", "routes[0].flow: work that outlasts a request must be paid for before"),
         (
             "irreversible: true",
             "routes[0].irreversible: what cannot be undone must be paid for before it runs: set flow",
