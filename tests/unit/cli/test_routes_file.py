@@ -208,7 +208,7 @@ def test_a_wrong_value_is_named_by_line_and_field(tmp_path: Path, old: str, new:
         ("slow: maybe", "routes[0].slow: must be true or false"),
         (
             "slow: true",
-            "routes[0].slow: work that outlasts a request must be paid for before it begins, and its upstream",
+            "routes[0].slow: work that outlasts a request must be paid for before its upstream",
         ),
         ("flow: authorization\nslow: true", "routes[0].flow: work that outlasts a request must be paid for before"),
         (
