@@ -345,3 +345,22 @@ def test_an_item_that_only_waits_for_an_endpoint_is_no_poison(world: World) -> N
     assert standing is not None
     # Its authorization expired meanwhile, on our clock; the chain's has not moved, so it still could be settled.
     assert standing.state is State.SETTLED
+
+
+def test_a58_a_block_is_only_called_gone_with_its_hash_in_hand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told which hash is expected, a chain with two endpoints asks both before it denies it."""
+    payment = world.sign(world.buyer(), world.offer())
+    assert world.request(payment=payment).status == 200
+    settled = world.payment(payment)
+    assert settled is not None
+    asked: list[object] = []
+    real = world.evm.block_hash_at
+
+    def spy(number: int, timeout: float, expected: object = None) -> object:
+        asked.append(expected)
+        return real(number, timeout)
+
+    monkeypatch.setattr(world.evm, "block_hash_at", spy)
+    world.skew += 3600
+    world.reconcile()
+    assert settled.block_hash in asked

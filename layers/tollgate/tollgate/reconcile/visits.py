@@ -41,7 +41,7 @@ class VisitChain(Protocol):
     def find_use(self, asset: Asset, a: Authorization, from_block: int, timeout: float) -> Use:
         """Who used the authorization, and how. Raises ``ChainUnavailable``."""
 
-    def block_hash_at(self, number: int, timeout: float) -> Bytes32 | None:
+    def block_hash_at(self, number: int, timeout: float, expected: Bytes32 | None = None) -> Bytes32 | None:
         """The hash of the block at a height, ``None`` where there is none. Raises ``ChainUnavailable``."""
 
     def receipt(self, transactions: Sequence[Bytes32], timeout: float) -> Receipt | None:
@@ -151,7 +151,7 @@ class Visits:
             self.payments.reschedule(payment, None)
             return
         now = int(self.clock())
-        found = self._chain(payment).block_hash_at(payment.block_number, RPC_TIMEOUT_SECONDS)
+        found = self._chain(payment).block_hash_at(payment.block_number, RPC_TIMEOUT_SECONDS, payment.block_hash)
         if found is None:
             self.payments.reschedule(payment, now + 60)
             return
