@@ -74,6 +74,8 @@ class Buyer:
     told: list[Told] = field(default_factory=list)
     signed: list[str] = field(default_factory=list)
     body: bytes | None = None
+    # The number of its first payment: several buyers with one wallet sign different ones.
+    first_number: int = 0
     # Waits, between two sends: drivers let reconcile run meanwhile.
     wait: Callable[[float], None] | None = None
 
@@ -109,9 +111,9 @@ class Buyer:
             self.key,
             json.dumps(offer),
             int(self.world.clock.now),
-            len(self.signed),
+            self.first_number + len(self.signed),
             # A payment-identifier belongs to one payment.
-            f"{self.identifier}{len(self.signed)}" if self.identifier else "",
+            f"{self.identifier}{self.first_number + len(self.signed)}" if self.identifier else "",
         )
         self.signed.append(header)
         return header

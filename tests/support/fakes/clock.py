@@ -31,8 +31,12 @@ class Job:
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
 
-# Chooses one of the runnable jobs, which are never empty and in the order in which they were given.
+# Chooses one of the jobs, which are never empty and in the order in which they were given. When it raises, all end.
 Pick = Callable[[Sequence[Job]], Job]
+
+
+class Abandoned(BaseException):
+    """This run of the world is of no interest any more."""
 
 
 def first(runnable: Sequence[Job]) -> Job:
@@ -49,6 +53,7 @@ class Clock:
         self._order = itertools.count()
         self._jobs: dict[int, Job] = {}
         self._back = threading.Semaphore(0)
+        self._abandoned = False
 
     def __call__(self) -> float:
         """The time."""
@@ -85,28 +90,52 @@ class Clock:
         job.about_to = (process, kind, detail)
         self._give_way(job)
 
-    def together(self, works: Sequence[tuple[str, Callable[[], Any]]], pick: Pick = first) -> list[Job]:
-        """Run all, taking turns; returns how each ended. Errors are kept, not raised, ``Crash`` too."""
+    def together(
+        self, works: Sequence[tuple[str, Callable[[], Any]]], pick: Pick = first, *, stalls: bool = False
+    ) -> list[Job]:
+        """Run all, taking turns; returns how each ended. Errors are kept, not raised, ``Crash`` too.
+
+        ``stalls``: ``pick`` may also choose one that sleeps. Time passes until it wakes, and whoever could have
+        gone on meanwhile was slow, not dead.
+        """
         jobs = [Job(name, work, self.now) for name, work in works]
         threads = [threading.Thread(target=self._run, args=(job,), daemon=True) for job in jobs]
         for thread in threads:
             thread.start()
         while open_ := [job for job in jobs if not job.ended]:
-            runnable = [job for job in open_ if job.wake <= self.now]
+            runnable = [job for job in open_ if stalls or job.wake <= self.now]
             if not runnable:
                 self.advance_to(min(job.wake for job in open_))
                 continue
-            pick(runnable).turn.release()
-            if not self._back.acquire(timeout=_STUCK_SECONDS):
-                raise TimeoutError("a job of this world neither ended nor slept")
+            try:
+                chosen = pick(runnable)
+            except Exception:
+                self._abandon(open_, threads)
+                raise
+            self.advance_to(chosen.wake)
+            self._let(chosen)
         for thread in threads:
             thread.join()
         return jobs
+
+    def _let(self, job: Job) -> None:
+        job.turn.release()
+        if not self._back.acquire(timeout=_STUCK_SECONDS):
+            raise TimeoutError("a job of this world neither ended nor slept")
+
+    def _abandon(self, jobs: Sequence[Job], threads: Sequence[threading.Thread]) -> None:
+        self._abandoned = True
+        for job in jobs:
+            self._let(job)
+        for thread in threads:
+            thread.join()
 
     def _run(self, job: Job) -> None:
         job.turn.acquire()
         self._jobs[threading.get_ident()] = job
         try:
+            if self._abandoned:
+                raise Abandoned
             job.result = job.work()
         except BaseException as error:
             job.error = error
@@ -116,5 +145,8 @@ class Clock:
             self._back.release()
 
     def _give_way(self, job: Job) -> None:
-        self._back.release()
-        job.turn.acquire()
+        if not self._abandoned:
+            self._back.release()
+            job.turn.acquire()
+        if self._abandoned:
+            raise Abandoned

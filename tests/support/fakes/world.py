@@ -101,12 +101,12 @@ class FakeWorld(World):
         """Pass time."""
         self.clock.advance_to(self.clock.now + seconds)
 
-    def together(self, *works: Callable[[], Any], pick: Pick = first) -> list[Job]:
+    def together(self, *works: Callable[[], Any], pick: Pick = first, stalls: bool = False) -> list[Job]:
         """Run several at once, taking turns at every sleep, or at every step too if ``pick`` is to choose."""
         if pick is not first:
             self.effects.gate = lambda process, kind, detail: self.clock.step(str(process), kind, detail)
         try:
-            return self.clock.together([(f"job {n}", work) for n, work in enumerate(works)], pick)
+            return self.clock.together([(f"job {n}", work) for n, work in enumerate(works)], pick, stalls=stalls)
         finally:
             self.effects.gate = None
 
