@@ -16,6 +16,7 @@ from tests.support.world import PAY_TO
 from tollgate.gateway.messages import Answer, Request
 from tollgate.ledger.payment_items import log_key
 from tollgate.payment.events import Event
+from tollgate.payment.identity import PaymentId
 from tollgate.payment.states import OPEN, SETTLEMENT_TRANSITIONS, TRANSITIONS, SettlementState, State
 from tollgate.schemes.exact import eip3009
 from tollgate.schemes.logs import Log
@@ -99,19 +100,27 @@ class Watch:
         if header is None:
             return
         id = payment_id(header)
-        item = self.run.world.dynamo.tables["payments"].get(f"PAY#{id.digest}")
-        state = State(item["state"]["S"]) if item else None
+        state = self._state(id)
         if b"paid-body" in answer.body:
             if answer.status >= 300:
                 if 200 <= self.run.world.upstream.status < 300:
                     self.fail("I5", f"a paid body left with a {answer.status}")
-            elif state not in _PAID:
-                self.fail("I5", f"a paid body left while its payment was {state}")
+            elif (paid := self._paid_by(answer.body)) not in _PAID:
+                self.fail("I5", f"a paid body left while its payment was {paid}")
         if answer.header("payment-required") is None:
             return
         if state in OPEN or state in _PAID or state in _OWED:
             self.fail("I8", f"an offer left while the payment was {state}")
         self.given_up.add(id.digest)
+
+    def _state(self, id: PaymentId) -> State | None:
+        item = self.run.world.dynamo.tables["payments"].get(f"PAY#{id.digest}")
+        return State(item["state"]["S"]) if item else None
+
+    def _paid_by(self, body: bytes) -> State | None:
+        """How the payment stands that a body was made for: a second payment may get the first one's."""
+        made_for = [header for header, text in self.run.world.upstream.served if text == body]
+        return self._state(payment_id(made_for[0])) if made_for else None
 
 
 def i1_one_run_per_payment(run: "Run") -> None:

@@ -75,9 +75,9 @@ class Run:
         scenario.prepare(self)
         self.header = self.buyer.sign(standing_offer())
 
-    def new_buyer(self, seed: int) -> Buyer:
+    def new_buyer(self, seed: int, **more: Any) -> Buyer:
         """A payer with tokens, who lets reconcile run while it waits."""
-        return Buyer(self.world, seed=seed, wait=self.wait)
+        return Buyer(self.world, seed=seed, wait=self.wait, **more)
 
     def go(self) -> "Run":
         """The whole story; raises ``Broken``."""

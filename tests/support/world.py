@@ -390,7 +390,7 @@ class World:
             new_token=self.new_token,
             journal=self.diary,
         )
-        sweep = Sweep(WorkList(self.table), visits, self.clock, self.diary)
+        sweep = Sweep(WorkList(self.table, self.new_token), visits, self.clock, self.diary)
         return sweep.run(self.clock() + seconds)
 
     def compare(self, seconds: float = 60.0) -> None:

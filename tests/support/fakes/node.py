@@ -188,7 +188,7 @@ class FakeNode:
             silent = AnswerTimedOut("the RPC endpoint did not answer in time")
             return silent if fault == "lost" else ChainUnavailable("the RPC endpoint cannot be reached")
 
-        answer = self._effects.perform("send", read_transaction(raw).hash, lambda: self._accept(raw), lost)
+        answer = self._effects.perform("send", read_transaction(raw).hash, lambda: self._arrive(raw), lost)
         if isinstance(answer, RpcError) or not method.endswith("Sync"):
             return answer
         self.clock.sleep(self._time_of(self.head + 1) - self.clock.now)
@@ -196,6 +196,11 @@ class FakeNode:
         if answer not in self.transactions:
             return RpcError(4, "The transaction was added to the mempool but wasn't processed in 2s.")
         return self._receipt(answer)
+
+    def _arrive(self, raw: bytes) -> Any:
+        # Its sender may have been slow: no block that stands already takes it.
+        self.catch_up()
+        return self._accept(raw)
 
     def _accept(self, raw: bytes) -> Any:
         sent = read_transaction(raw)

@@ -82,12 +82,13 @@ class FakeUpstream:
             process = self._effects.current()
             paid_by = process.about if process else ""
             self.runs.append(paid_by)
+            number = len(self.runs)
             self._sleep(min(self.seconds, timeout))
             if self.failure is not None:
                 raise UpstreamFailed(self.failure)
             if self.seconds > timeout:
                 raise UpstreamFailed(FailureKind.TIMEOUT)
-            text = f"paid-body-{len(self.runs)}-".encode() + b"x" * self.padding
+            text = f"paid-body-{number}-".encode() + b"x" * self.padding
             if 200 <= self.status < 300:
                 self.served.append((paid_by, text))
             return UpstreamAnswer(self.status, (("content-type", "text/plain"),), text)

@@ -7,7 +7,7 @@ that did not come back: they raised what is a bug, or their process died.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tollgate.errors import LostRace
@@ -39,13 +39,18 @@ class Page:
     more: Entry | None
 
 
+def _random() -> str:
+    return secrets.token_hex(16)
+
+
 class WorkList:
-    """One request each, unless it says otherwise."""
+    """One request each, unless it says otherwise. ``new_token`` gives random tokens of at least 128 bits."""
 
     shards = tuple(f"w{shard}" for shard in range(WORK_SHARDS))
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, new_token: Callable[[], str] = _random) -> None:
         self._table = table
+        self._new_token = new_token
 
     def page(self, partition: str, now: int, limit: int, after: Entry | None = None) -> Page:
         """What is due by ``now`` in one partition of the index."""
@@ -63,7 +68,7 @@ class WorkList:
         A write whose answer was lost is known again by its random token (threat 41). Raises ``LostRace`` when
         somebody else began it, or it moved, since ``item`` was read.
         """
-        by = secrets.token_hex(16)
+        by = self._new_token()
         update = Update(
             item["pk"],
             "SET due = :due, begun_by = :by ADD attempts :one, strikes :one",
