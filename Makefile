@@ -23,7 +23,7 @@ READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve sam-local test check lint format types imports template faults crash kills beside prove slow bench relayer networks threats lock clean
+.PHONY: help setup demo serve sam-local test check lint format types imports template faults crash interleavings kills beside prove slow bench relayer networks threats lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -58,6 +58,9 @@ imports: $(READY) ## hold the layers' one-way imports
 
 template: $(READY) ## lint template.yaml (sam validate, cfn-lint)
 	@echo "· template" && $(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint && $(RUN) cfn-lint template.yaml
+
+interleavings: setup ## walk every schedule of two and three requests, effect by effect (`make test` has the shorter ones)
+	@TOLLGATE_INTERLEAVINGS=all $(PY) -m pytest -n $(WORKERS) tests/interleavings
 
 crash: setup ## kill every effect of every scenario, alone and in all pairs, and check the promises (`make test` has a sample)
 	@TOLLGATE_CRASH=all $(PY) -m pytest -n $(WORKERS) tests/crash

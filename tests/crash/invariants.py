@@ -48,6 +48,8 @@ class Watch:
         # Payments whose sender was told, by an offer, that they are not and will not be charged.
         self.given_up: set[str] = set()
         self.reversed: set[str] = set()
+        # Hashes of all bytes that the settlements table ever held: who is slow may send what was replaced since.
+        self.stored: set[str] = set()
         world = run.world
         world.dynamo.observers.append(self.changed)
         world.on_answer.append(self.answered)
@@ -58,6 +60,8 @@ class Watch:
 
     def changed(self, table: str, key: str, old: Item | None, new: Item | None) -> None:
         """I10: states move along the arrows; a fence never decreases."""
+        if table == "settlements" and new is not None:
+            self.stored.update(read_transaction(value["B"]).hash for name, value in new.items() if name == "raw")
         if not key.startswith(("PAY#", "STL#")):
             return
         if new is None:
@@ -85,13 +89,7 @@ class Watch:
         """Write ahead: no bytes reach a node that the ledger does not hold (rule 2)."""
         if phase != "before" or effect.kind != "send":
             return
-        stored = {
-            read_transaction(value["B"]).hash
-            for item in self.run.world.dynamo.tables["settlements"].values()
-            for value in item.values()
-            if "B" in value
-        }
-        if effect.detail not in stored:
+        if effect.detail not in self.stored:
             self.fail("write-ahead", f"{effect.detail} was broadcast before its bytes were stored")
 
     def answered(self, request: Request, answer: Answer) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import sys
 from typing import Any
 
 from tests.interleavings.explore import Figures
@@ -15,7 +16,7 @@ _FILE = FIGURES / "interleavings.json"
 
 def publish(what: str, figures: Figures) -> None:
     """Print one walk's figures and add them to the file; several processes may."""
-    print(f"\n{what}: {figures}")
+    sys.stdout.write(f"\n{what}: {figures}\n")
     if FULL:
         keep(what, figures.row())
 
