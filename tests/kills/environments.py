@@ -12,11 +12,13 @@ from typing import Any
 import urllib3
 
 from local.build import built_template
+from local.processes import StartFailed
 from tests.bench.emulator import Emulator
 from tests.bench.footprint import layer
 from tests.kills.killer import Killer
 
 _WAIT_SECONDS = 60.0
+_STARTS = 4
 
 
 class Died(Exception):
@@ -28,13 +30,26 @@ class Failed(Exception):
 
 
 class _Environment:
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
+    def __init__(self, make: Callable[[], Emulator]) -> None:
+        self._make = make
+        self.emulator = make()
         self.cold = True
         # Of the interpreter, once it is known: looking for it takes longer than many a call.
         self.pids: list[int] = []
         self.call = 0
         self.lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Start it. Ports that were taken since they were chosen make it another one. Raises ``StartFailed``."""
+        for attempt in range(_STARTS):
+            self.emulator = self._make()
+            try:
+                self.emulator.start()
+            except StartFailed:
+                if attempt == _STARTS - 1:
+                    raise
+                continue
+            return
 
     def kill(self, call: int) -> None:
         """End the process, if that call is still under way."""
@@ -72,15 +87,17 @@ class Environments:
         self._killer = killer
         self._states = states
         code = built_template().parent / f"{function.capitalize()}Function"
-        self._all = [
-            _Environment(Emulator(function, [code, layer(), runtime], variables, logs, seconds)) for _ in range(count)
-        ]
+
+        def make() -> Emulator:
+            return Emulator(function, [code, layer(), runtime], variables, logs, seconds)
+
+        self._all = [_Environment(make) for _ in range(count)]
         self._idle: queue.SimpleQueue[_Environment] = queue.SimpleQueue()
 
     def start(self) -> None:
         """Raises ``StartFailed``."""
         for environment in self._all:
-            environment.emulator.start()
+            environment.begin()
             self._idle.put(environment)
 
     def stop(self) -> None:
@@ -114,7 +131,7 @@ class Environments:
         except urllib3.exceptions.HTTPError as gone:
             # The emulator itself may panic at a death: then the whole machine is gone, and another takes its place.
             environment.emulator.stop()
-            environment.emulator.start()
+            environment.begin()
             environment.forget()
             raise Died(self.function) from gone
         finally:
