@@ -17,7 +17,7 @@ from tollgate.gateway.messages import Answer, Request
 from tollgate.ledger.payment_items import log_key
 from tollgate.payment.events import Event
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.states import OPEN, SETTLEMENT_TRANSITIONS, TRANSITIONS, SettlementState, State
+from tollgate.payment.states import OPEN, SETTLEMENT_TRANSITIONS, TRANSITIONS, Flow, SettlementState, State
 from tollgate.schemes.exact import eip3009
 from tollgate.schemes.logs import Log
 from tollgate.wire.primitives import Address, Bytes32
@@ -25,8 +25,10 @@ from tollgate.wire.primitives import Address, Bytes32
 if TYPE_CHECKING:
     from tests.crash.walk import Run
 
-# Whoever is told of one of these is told that no money of this payment is ours to keep.
-_PAID = frozenset({State.SETTLED})
+# Its money came and stands in the revenue; of these, what was not served is owed back.
+_PAID = frozenset({State.SETTLED, State.EXECUTING_PAID, State.FULFILLED, State.REFUND_DUE})
+_SERVED = frozenset({State.SETTLED, State.FULFILLED})
+# Its money came although we had given it up.
 _OWED = frozenset({State.PAID_UNSERVED, State.REFUNDED})
 
 
@@ -103,8 +105,10 @@ class Watch:
             if answer.status >= 300:
                 if 200 <= self.run.world.upstream.status < 300:
                     self.fail("I5", f"a paid body left with a {answer.status}")
-            elif (paid := self._paid_by(answer.body)) not in _PAID:
-                self.fail("I5", f"a paid body left while its payment was {paid}")
+            else:
+                paid = self._paid_by(answer.body)
+                if paid is not (State.FULFILLED if self.run.scenario.flow == "upfront" else State.SETTLED):
+                    self.fail("I5", f"a paid body left while its payment was {paid}")
         if answer.header("payment-required") is None:
             return
         if state in OPEN or state in _PAID or state in _OWED:
@@ -202,6 +206,12 @@ def i7_payment_without_service_is_owed(run: "Run") -> None:
     for payment in run.world.all_payments():
         if (payment.state in _OWED) != (payment.id.digest in owed):
             raise broken(run, "I7", f"{payment.id.digest[:8]} is {payment.state}, its liability row says otherwise")
+    due = {row["pk"].removeprefix("RFD#") for row in run.world.rows("RFD#") if "reversed_at" not in row}
+    for payment in run.world.all_payments():
+        if (payment.state is State.REFUND_DUE) != (payment.id.digest in due):
+            raise broken(run, "I7", f"{payment.id.digest[:8]} is {payment.state}, its refund row says otherwise")
+        if payment.claim.flow is Flow.UPFRONT and payment.state is State.SETTLED:
+            raise broken(run, "I7", "settled first, and neither served nor owed back")
 
 
 def i9_one_log_one_receipt(run: "Run") -> None:
@@ -246,9 +256,9 @@ def i12_signed_again_only_when_told(run: "Run") -> None:
         for payment in charged:
             if payment.id.digest in run.watch.given_up:
                 raise broken(run, "I12", "a payment was charged after its buyer was told to sign another")
-        if charged and buyer.body is None and not run.scenario.buyer_leaves:
+        if any(p.state in _SERVED for p in charged) and buyer.body is None and not run.scenario.buyer_leaves:
             raise broken(run, "I12", f"paid and never served; last told {buyer.told[-1]}")
-        if buyer.body is not None and not charged and not (run.watch.reversed & ids):
+        if buyer.body is not None and not any(p.state in _SERVED for p in charged) and not (run.watch.reversed & ids):
             raise broken(run, "I12", "a body was given away")
         spent = buyer.balance - run.world.node.balance(str(buyer.address))
         taken = sum(p.claim.authorization.value for p in mine if p.state in _PAID | _OWED)

@@ -1,6 +1,7 @@
 """What happens around a purchase, besides crashes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from coincurve import PublicKey
@@ -154,7 +155,7 @@ def _signed_twice(run: Run) -> None:
 
 
 def _send_together(run: Run, headers: list[str]) -> None:
-    twin = Buyer(run.world, seed=run.buyer.seed, identifier=run.buyer.identifier, wait=run.wait)
+    twin = Buyer(run.world, seed=run.buyer.seed, identifier=run.buyer.identifier, path=run.buyer.path, wait=run.wait)
     run.buyer.balance = twin.balance = run.world.node.balance(str(run.buyer.address))
     sends = [lambda b=b, h=h: b.send(h) for b, h in zip((run.buyer, twin), headers, strict=True)]
     for job in run.world.together(*sends, pick=alternate()):
@@ -270,7 +271,7 @@ def _waiting_node(run: Run) -> None:
     run.world.node.waits = True
 
 
-SCENARIOS = (
+AUTHORIZATION = (
     Scenario("happy", "SETTLED"),
     Scenario("happy, the node waits for the block", "SETTLED", _waiting_node),
     Scenario("happy, big answer", "SETTLED", _big),
@@ -308,3 +309,15 @@ SCENARIOS = (
     Scenario("settle throttled", "SETTLED", _scripted("invoke", "refuse")),
     Scenario("KMS fails once", "SETTLED", _scripted("sign", "refuse"), aws_fails=True),
 )
+
+
+# Settled first: the upstream runs once the money came, so what goes wrong before costs no run. Where a run fails, or
+# dies, the payment ends REFUND_DUE.
+_NOT_UPFRONT = frozenset({"cancelled while the upstream runs", "preempted while the upstream runs"})
+_ENDS = {"SETTLED": "FULFILLED", "RELEASED": "REFUND_DUE", "UNPAID": "UNPAID"}
+UPFRONT = tuple(
+    replace(scenario, end=_ENDS[scenario.end], flow="upfront")
+    for scenario in AUTHORIZATION
+    if scenario.name not in _NOT_UPFRONT
+)
+SCENARIOS = AUTHORIZATION + UPFRONT

@@ -1,7 +1,7 @@
 """One world from its first request to quiet: a buyer who follows the rules, time, reconcile, and the invariants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -52,9 +52,20 @@ class Scenario:
 
 
 @cache
-def standing_offer() -> dict[str, Any]:
-    """The offer of the first route: the same in every world, so it is asked for once."""
-    return Buyer(FakeWorld(), seed=9).offer()
+def standing_offer(flow: str = "authorization") -> dict[str, Any]:
+    """A route's offer: the same in every world, so it is asked for once."""
+    world = FakeWorld()
+    add_upfront_route(world)
+    return Buyer(world, seed=9, path=PATHS[flow]).offer()
+
+
+PATHS = {"authorization": "/weather/paris", "upfront": "/report/paris"}
+
+
+def add_upfront_route(world: FakeWorld) -> None:
+    """A route that settles first."""
+    first = replace(world.requirements, extra={**world.requirements.extra, "paymentFlow": "upfront"})
+    world.routes.append(world.route("report", "GET", "/report/{city}", accepts=(first,)))
 
 
 class Run:
@@ -63,6 +74,7 @@ class Run:
     def __init__(self, scenario: Scenario, plan: Plan) -> None:
         self.scenario = scenario
         self.world = FakeWorld(plan)
+        add_upfront_route(self.world)
         self.watch = Watch(self)
         self.aws_fails = scenario.aws_fails or any(fault not in CRASHES for fault in plan.values())
         self._sweep_at = START + MINUTE
@@ -73,7 +85,8 @@ class Run:
         self.buyers = [self.buyer]
         self.last_buyer = self.buyer
         scenario.prepare(self)
-        self.header = self.buyer.sign(standing_offer())
+        self.buyer.path = PATHS[scenario.flow]
+        self.header = self.buyer.sign(standing_offer(scenario.flow))
 
     def new_buyer(self, seed: int, **more: Any) -> Buyer:
         """A payer with tokens, who lets reconcile run while it waits."""
@@ -127,9 +140,9 @@ class Run:
         world.effects.script.clear()
         world.dynamo.throttle = None
         world.upstream.status, world.upstream.failure, world.upstream.seconds = 200, None, 0.1
-        self.last_buyer = Buyer(world, seed=77)
+        self.last_buyer = Buyer(world, seed=77, path=PATHS[self.scenario.flow])
         self.buyers.append(self.last_buyer)
-        self.last_buyer.pursue(self.last_buyer.sign(standing_offer()))
+        self.last_buyer.pursue(self.last_buyer.sign(standing_offer(self.scenario.flow)))
         self._until_quiet()
 
     def on(self, kind: str, phase: str, act: Callable[[], None], *, nth: int = 0, detail: str = "") -> None:

@@ -233,6 +233,7 @@ def _unknown(told: Told) -> bool:
         "internal_error",
         "chain_unavailable",
         "payment_in_progress",
+        "paid_in_progress",
         "settlement_pending",
         "answer_unavailable",
         "no_payable_network",
