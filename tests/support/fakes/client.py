@@ -24,7 +24,7 @@ BALANCE = 1_000_000
 # Seconds between resends; after the last one the client gives up.
 PAUSES = (2, 5, 20, 20, 60, 120, 300, 900, 1800)
 MOST_SIGNATURES = 2
-MOST_SIGN_INS = 3
+MOST_SIGN_INS = 8
 
 
 @dataclass(frozen=True, slots=True)
