@@ -16,7 +16,8 @@ from tollgate.payment.states import State
 
 # The first one was not charged, or what it paid is owed back on its own: buying again is right.
 _OVER = frozenset({State.RELEASED, State.UNPAID, State.PAID_UNSERVED, State.REFUND_DUE, State.REFUNDED, State.CREDITED})
-_GIVEN = frozenset({Kind.SERVED, Kind.RETENTION_PASSED})
+# Said once, these are its outcome. A refused body too: else the payer could not buy this request for days.
+_GIVEN = frozenset({Kind.SERVED, Kind.RETENTION_PASSED, Kind.ALREADY_USED})
 
 
 @dataclass(frozen=True, slots=True)
