@@ -1,0 +1,23 @@
+"""What only the order of two requests' effects can bring to light."""
+
+from tests.faults.sabotage import Sabotage
+
+_TWO = "tests/interleavings/test_schedules.py::test_a36_every_schedule_of_two_keeps_every_promise"
+_LONG = "tests/interleavings/test_schedules.py::test_a36_every_schedule_of_two_longer_ones_keeps_every_promise"
+
+SABOTAGES = (
+    Sabotage(
+        "of two copies of a payment both are claimed",
+        "ledger/payments.py",
+        "[Put(claim_item(claim)), enter(claim, within)",
+        "[Put(claim_item(claim), None), enter(claim, within)",
+        _TWO + "[SamePayment]",
+    ),
+    Sabotage(
+        "a second payment at the same moment as the first one's resend is claimed",
+        "ledger/payers.py",
+        '"attribute_not_exists(pk) OR payment = :me OR (attribute_exists(given) AND given <> :me)"',
+        '"attribute_not_exists(pk) OR payment = :me OR attribute_exists(payment)"',
+        _LONG + "[SecondPayment]",
+    ),
+)
