@@ -249,3 +249,19 @@ def test_a62_a_revert_is_counted_once_though_many_see_it(world: SettleWorld) -> 
     assert len(world.room_row(payer)["reverts"].split()) == 1
     assert Event.SETTLEMENT_REVERTED in world.journal.events()
     assert open_now(world, payer) == (1, PRICE)
+
+
+def test_a72_what_a_dead_process_reserved_for_a_seller_elsewhere_does_not_lock_its_payer_out(
+    world: SettleWorld,
+) -> None:
+    """Killed before it signed, and nobody asks for that payment again: it ends with its deadline all the same."""
+    payer = world.node.funded_account(PRICE)
+    abandoned = world.request(payer, valid_for=60, seller="elsewhere")
+    dying = Dying(world.ledger(), "store_bytes", after=False)
+    dies(lambda: world.service(ledger=dying).settle(abandoned, world.deadline(), GUEST))
+    assert open_now(world, payer) == (1, PRICE)
+    world.advance(120)
+    world.node.mine(10)
+    later = world.request(payer, seller="elsewhere")
+    assert isinstance(world.service().settle(later, world.deadline(), GUEST), Confirmed)
+    assert open_now(world, payer) == (0, 0)

@@ -161,3 +161,20 @@ def test_a93_headers_that_api_gateway_refuses_are_502_and_not_charged(world: Wor
     answer = world.request(payment=world.sign(world.buyer(), world.offer()))
     assert (answer.status, body_of(answer)["details"]) == (502, {"why": "answer_too_large"})
     assert world.sent() == 0
+
+
+def test_a_second_payment_is_not_charged_while_the_store_of_the_firsts_answer_is_down(world: World) -> None:
+    """503 after settlement is a 503 too: who signs again gets the first one's answer, once it can be read."""
+    world.upstream.behave(answers(200, MEGABYTE))
+    buyer = world.buyer()
+    first, second = world.sign(buyer, world.offer(), identifier=IDENTIFIER), world.sign(buyer, world.offer())
+    assert world.request(payment=first).status == 200
+    working = world.payments
+    unplug(world)
+    assert world.request(payment=first, source=ELSEWHERE).status == 503
+    assert world.request(payment=second, source=ELSEWHERE).status == 503
+    world.payments = working
+    world.gateway = world.make_gateway()
+    assert world.request(payment=second, source=ELSEWHERE).body == MEGABYTE
+    assert world.payment(second) is None
+    assert (world.upstream.runs, world.sent(), world.revenue()) == (1, 1, (PRICE, 1))

@@ -70,4 +70,27 @@ SABOTAGES = (
         "",
         _SECOND + "test_a_strangers_transaction_opens_nothing_to_a_second_payment",
     ),
+    Sabotage(
+        "a stranger's transaction shuts a request to its payer for good",
+        "gateway/second_payment.py",
+        ", Kind.ALREADY_USED",
+        "",
+        _SECOND + "test_a_strangers_transaction_opens_nothing_to_a_second_payment",
+    ),
+    Sabotage(
+        "a 503 after settlement leaves no trace",
+        "gateway/known.py",
+        ", Kind.ANSWER_UNAVAILABLE})",
+        "})",
+        "tests/contract/gateway/test_big_answers.py::"
+        "test_a_second_payment_is_not_charged_while_the_store_of_the_firsts_answer_is_down",
+    ),
+    Sabotage(
+        "what a dead process reserved holds its payer's room for ever",
+        "facilitator/room.py",
+        "known.state is not SettlementState.RESERVED or known.alive(self._clock())",
+        "True",
+        "tests/contract/facilitator/test_room.py::"
+        "test_a72_what_a_dead_process_reserved_for_a_seller_elsewhere_does_not_lock_its_payer_out",
+    ),
 )

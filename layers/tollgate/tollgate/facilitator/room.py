@@ -8,8 +8,10 @@ behind that mined, or expired, long ago.
 from tollgate.errors import Refusal
 from tollgate.facilitator.call import Call
 from tollgate.facilitator.ports import Clock, SettlementLedger, Sleep
+from tollgate.facilitator.signing import Market, SlotSigner
 from tollgate.facilitator.verdicts import Verdicts
 from tollgate.ledger.room import NoRoom
+from tollgate.ledger.settlement_items import Settlement
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.settlement import Pending, SettleOutcome
 from tollgate.payment.states import SettlementState
@@ -29,23 +31,43 @@ class FullPayers:
     """Answers for payments that find no room."""
 
     def __init__(
-        self, verdicts: Verdicts, ledger: SettlementLedger, journal: Journal, clock: Clock, sleep: Sleep
+        self,
+        signing: SlotSigner,
+        verdicts: Verdicts,
+        ledger: SettlementLedger,
+        journal: Journal,
+        clock: Clock,
+        sleep: Sleep,
     ) -> None:
+        self._signing = signing
         self._verdicts = verdicts
         self._ledger = ledger
         self._journal = journal
         self._clock = clock
         self._sleep = sleep
 
-    def make_room(self, call: Call, full: NoRoom) -> bool:
+    def _signed(self, known: Settlement | None, market: Market) -> Settlement | None:
+        """The settlement, if it can have ended. One that a dead owner left without bytes gets some, or it would hold
+        its room for ever: those of a guest that never asks again are met by nobody else."""
+        if known is None or known.state is not SettlementState.RESERVED or known.alive(self._clock()):
+            return known if known is not None and known.state is SettlementState.SIGNED else None
+        expired = market.head.timestamp >= known.request.authorization.valid_before
+        signed = self._signing.sign(known, market, filler=expired)
+        return signed if signed is not None and signed.state is SettlementState.SIGNED else None
+
+    def make_room(self, call: Call, full: NoRoom, market: Market) -> bool:
         """End what has ended on chain, else wait for a block; whether it is worth another look before the deadline."""
         pause = min(call.lane.info.block_seconds, _LONGEST_PAUSE_SECONDS)
         if full.blocked or self._clock() + pause >= call.until:
             return False
         ended = False
-        for payment in full.open[:_MOST_ENDED]:
-            known = self._ledger.get(payment)
-            if known is not None and known.state is SettlementState.SIGNED:
+        looked_at = 0
+        for payment in full.open:
+            if looked_at == _MOST_ENDED:
+                break
+            known = self._signed(self._ledger.get(payment), market)
+            if known is not None:
+                looked_at += 1
                 outcome = self._verdicts.judge(call.lane, known.request, known, call.until, expect_use=False)
                 ended = ended or not isinstance(outcome, Pending)
         if not ended:

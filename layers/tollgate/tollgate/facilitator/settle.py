@@ -34,6 +34,15 @@ from tollgate.wire.reasons import Reason
 MARGIN_SECONDS = 2.0
 
 
+class _Full(Exception):
+    """The payer has no room, at this market."""
+
+    def __init__(self, room: NoRoom, market: Market) -> None:
+        super().__init__(str(room))
+        self.room = room
+        self.market = market
+
+
 class SettleService:
     """The use case. ``fee_cap`` is wei per gas; ``most_open``, ``jitter`` and ``new_owner`` as in ``Reserving``."""
 
@@ -70,7 +79,7 @@ class SettleService:
         self._signing = SlotSigner(relayers, ledger, journal)
         self._verdicts = Verdicts(relayers, ledger, journal, clock, sleep)
         replacing = Replacing(relayers, ledger, journal)
-        self._full_payers = FullPayers(self._verdicts, ledger, journal, clock, sleep)
+        self._full_payers = FullPayers(self._signing, self._verdicts, ledger, journal, clock, sleep)
         self._delivery = Delivery(self._signing, replacing, self._verdicts, ledger, journal, clock, sleep)
 
     def settle(self, request: SettleRequest, deadline: float, guest: Guest | None = None) -> SettleOutcome:
@@ -113,16 +122,16 @@ class SettleService:
     def _settle(self, call: Call) -> SettleOutcome:
         try:
             return self._attempt(call)
-        except NoRoom as full:
-            if not self._full_payers.make_room(call, full):
-                return self._full_payers.answer(call, full)
+        except _Full as full:
+            if not self._full_payers.make_room(call, full.room, full.market):
+                return self._full_payers.answer(call, full.room)
         try:
             return self._attempt(call)
-        except NoRoom as full:
-            return self._full_payers.answer(call, full)
+        except _Full as full:
+            return self._full_payers.answer(call, full.room)
 
     def _attempt(self, call: Call) -> SettleOutcome:
-        """Raises ``NoRoom``, having reserved nothing, when the payer has too much open."""
+        """Raises ``_Full``, having reserved nothing, when the payer has too much open."""
         request, lane = call.request, call.lane
         relayer = self._relayers.pick(request.payment_id).address()
         preparation = lane.chain.prepare(
@@ -145,6 +154,8 @@ class SettleService:
             reserved, chain_nonce = self._reserving.reserve(call, preparation, market.fees)
         except KnownSettlement as known_:
             return self._resume(call, same_business(known_.settlement, request), preparation, market)
+        except NoRoom as room:
+            raise _Full(room, market) from room
         except NonceTaken:
             # Crowded out until the deadline: nothing was reserved.
             return Pending()

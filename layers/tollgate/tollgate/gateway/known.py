@@ -21,7 +21,7 @@ _LEASE_MARGIN_SECONDS = 5
 # Work under way: the outcome of these is worth waiting for.
 _WAITED_FOR = frozenset({State.EXECUTING, State.CLAIMED, State.SETTLING, State.EXECUTING_PAID, State.REVERSED})
 # Answers that leave a buyer without an outcome.
-_UNKNOWN = frozenset({Kind.IN_FLIGHT, Kind.PENDING, Kind.UNSERVED})
+_UNKNOWN = frozenset({Kind.IN_FLIGHT, Kind.PENDING, Kind.UNSERVED, Kind.ANSWER_UNAVAILABLE})
 
 
 def _under_way(payment: Payment) -> bool:

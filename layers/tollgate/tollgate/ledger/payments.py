@@ -210,7 +210,7 @@ class PaymentsLedger:
         self._transact(writes)
 
     def unpaid(self, payment: Payment, reason: Reason, now: int) -> None:
-        """SETTLING → UNPAID: proven impossible. With it a strike, and a debt row if the upstream ran."""
+        """SETTLING → UNPAID: proven impossible. With it a strike and a debt row, if the upstream ran."""
         update = move(
             payment_key(payment.id),
             State.SETTLING,
@@ -226,9 +226,8 @@ class PaymentsLedger:
         )
         debt = Put({"pk": f"DEBT#{payment.id.digest}", **debt_row(payment, now, reason.value)})
         ran = payment.claim.flow is Flow.AUTHORIZATION or payment.ran_at is not None
-        owed = [debt] if ran else []
-        struck = Payers(self._table).strike(payment, now)
-        self._transact([update, *owed, *struck, *self._free_identifier(payment)])
+        owed = [debt, *Payers(self._table).strike(payment, now)] if ran else leave(payment)
+        self._transact([update, *owed, *self._free_identifier(payment)])
 
     def _free_identifier(self, payment: Payment) -> list[Write]:
         claim = payment.claim

@@ -165,6 +165,11 @@ class Visits:
             self._settle(self.payments.reopen(reversed_, now), until)
             return
         final_at = _final_at(payment)
+        if payment.refund_begun_at is not None:
+            # It is on its way, whatever a node has forgotten of what it sends back.
+            self.payments.reschedule(payment, now + 60)
+            self.refunds.visit(payment, until)
+            return
         if now >= final_at:
             self.receipts.check(payment, self._chain(payment))
             due = now + 60 if self.refunds.wants(payment) else None
