@@ -95,6 +95,10 @@ class Run:
     def go(self) -> "Run":
         """The whole story; raises ``Broken``."""
         self.scenario.drive(self)
+        return self.check()
+
+    def check(self) -> "Run":
+        """To quiet, and everything that must hold then; raises ``Broken``."""
         self._until_quiet()
         self.world.effects.counting = False
         self._next_buyer()

@@ -44,6 +44,10 @@ class Told:
             return ""
         return str(body.get("code", "")) if isinstance(body, dict) else ""
 
+    def answer_body(self) -> Any:
+        """The body, as JSON."""
+        return json.loads(self.answer.body)
+
     @property
     def offer(self) -> dict[str, Any] | None:
         """The decoded PAYMENT-REQUIRED."""
