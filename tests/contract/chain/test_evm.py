@@ -243,7 +243,7 @@ def test_an_overloaded_moment_does_not_switch_pending_off(evm_of: EvmOf) -> None
 
 def test_a_node_without_a_tip_oracle_gets_the_default_tip(evm_of: EvmOf) -> None:
     """0.001 gwei, Base's usual one; a missing transaction count is unknown, though."""
-    with rpc_node(replay(_methods(eth_getTransactionCount="0x5"))) as node:
+    with rpc_node(replay(_methods(eth_getTransactionCount="0x5", eth_getBalance="0x1"))) as node:
         preparation = evm_of(node).prepare(USDC, _A, bytes(65), PAY_TO, 5)
         assert (preparation.chain_nonce, preparation.base_fee, preparation.tip) == (5, 10**9, DEFAULT_TIP)
         assert len(node.bodies) == 1

@@ -130,7 +130,7 @@ def test_the_first_sight_of_a_payment_bounds_the_search_for_its_use(new_world: N
 def test_a_reservation_of_somebody_alive_is_waited_for(new_world: NewWorld) -> None:
     """The same seller's other call is about to sign: its outcome is ours."""
     world = new_world()
-    request = replace(world.request(world.payer(), valid_for=3000), seller="tea-shop")
+    request = replace(world.request(world.payer(), valid_for=3000), seller="tea-shop", max_timeout_seconds=3600)
     ledger = world.ledger()
     reserved = ledger.reserve(request, world.relayer, 0, "somebody", int(world.clock()) + 60, room=ROOM)
     looks = 0
@@ -157,7 +157,7 @@ def test_a_reservation_of_somebody_alive_is_waited_for(new_world: NewWorld) -> N
 def test_a_reservation_that_nobody_signs_is_pending_without_a_hash(new_world: NewWorld) -> None:
     """Its owner may be dead, but its lease runs: unknown, and in time."""
     world = new_world()
-    request = replace(world.request(world.payer(), valid_for=3000), seller="tea-shop")
+    request = replace(world.request(world.payer(), valid_for=3000), seller="tea-shop", max_timeout_seconds=3600)
     world.ledger().reserve(request, world.relayer, 0, "somebody", int(world.clock()) + 60, room=ROOM)
     service = guests(world)
     service._sleep = lambda seconds: world.forget(1)  # type: ignore[assignment, return-value]

@@ -259,12 +259,13 @@ def test_a57_after_a_reorganisation_it_ends_as_before_and_is_never_run_twice(
 ) -> None:
     """REVERSED, settled again, and straight to FULFILLED or REFUND_DUE."""
     payment = reorganised(upfront, behave)
-    upfront.skew += 30
-    answer = upfront.request(PATH, payment=payment, seconds=20)
-    if answer.status == 503:
+    for _ in range(4):
+        upfront.skew += 30
+        answer = upfront.request(PATH, payment=payment, seconds=20)
+        if answer.status != 503:
+            break
         # A slow machine: the new transaction was not seen in time.
         assert answer.header("payment-required") is None
-        answer = upfront.request(PATH, payment=payment, seconds=20)
     assert answer.status == status
     assert known(upfront, payment).state is state
     history = [move.what for move in known(upfront, payment).moves if move.what != "TAKEN_OVER"]
