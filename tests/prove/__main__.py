@@ -25,7 +25,7 @@ def main() -> int:
     stages = [
         stage
         for stage in STAGES
-        if (not chosen.only or stage.name in chosen.only) and not (chosen.slow and stage.in_test)
+        if (not chosen.only or stage.name in chosen.only) and not (chosen.slow and (stage.in_test or not stage.in_ci))
     ]
     for old in FIGURES.glob("*.json"):
         old.unlink()
