@@ -170,7 +170,8 @@ def test_a58_one_endpoint_alone_cannot_take_a_proof_back(new_world: NewWorld) ->
         stored = world.ledger().get(request.payment_id)
         assert stored is not None
         assert stored.outcome == confirmed
-        agreed = chain_of(world, stack, lie, lie)
         number = confirmed.proof.block_number
+        assert chain.block_hash_at(number, 5, confirmed.proof.block_hash) == confirmed.proof.block_hash
+        agreed = chain_of(world, stack, lie, lie)
         assert str(agreed.block_hash_at(number, 5, confirmed.proof.block_hash)) == FORGED
         assert chain_of(world, stack, lie).block_hash_at(number, 5, confirmed.proof.block_hash) is not None

@@ -87,8 +87,8 @@ SABOTAGES = (
     Sabotage(
         "settled first: a claim that nobody settled leaves a debt",
         "ledger/payments.py",
-        "owed = [debt] if ran else []",
-        "owed = [debt]",
+        "strike(payment, now)] if ran else leave(payment)",
+        "strike(payment, now)]",
         _TESTS + "test_one_that_is_proven_unpaid_leaves_no_debt",
     ),
     Sabotage(
