@@ -8,6 +8,7 @@ import pytest
 from eth_account.signers.local import LocalAccount
 
 from tests.support.settling import PRICE, Dying, NewWorld, SettleWorld, dies
+from tollgate.chain.evm import Preparation
 from tollgate.errors import Refusal
 from tollgate.facilitator.call import Guest
 from tollgate.ledger.room import BLOCK_SECONDS, MOST_REVERTS, REVERT_WINDOW_SECONDS
@@ -74,6 +75,27 @@ def test_a62_eight_payments_over_one_balance_make_one_transaction(world: SettleW
     world.node.mint(payer.address, PRICE)
     late = requests[outcomes.index(Pending())]
     assert isinstance(world.service().settle(late, world.deadline()), Confirmed)
+
+
+def test_a62_a_balance_seen_before_a_transfer_that_ended_since_is_looked_at_again(world: SettleWorld) -> None:
+    """Between the look and the reservation another payment took its room, mined and gave it back."""
+    payer = world.node.funded_account(PRICE)
+    first, second = world.request(payer), world.request(payer)
+    chain = world.new_chain()
+    prepare = chain.prepare
+
+    def slow(*args: Any) -> Preparation:
+        seen = prepare(*args)
+        if not world.signer.signatures:
+            assert isinstance(world.service().settle(first, world.deadline()), Confirmed)
+        return seen
+
+    chain.prepare = slow  # type: ignore[method-assign]
+    assert world.service(chain=chain).settle(second, world.deadline()) == Pending()
+    assert world.signer.signatures == world.mined_nonces() == 1
+    assert not world.room_row(payer).get("reverts")
+    world.node.mint(payer.address, PRICE)
+    assert isinstance(world.service().settle(second, world.deadline()), Confirmed)
 
 
 def test_a72_a_payer_at_its_cap_does_not_keep_another_from_settling(world: SettleWorld) -> None:
@@ -163,6 +185,7 @@ def test_a_second_verdict_gives_no_room_back(world: SettleWorld) -> None:
     assert open_now(world, payer) == (1, PRICE)
 
 
+@pytest.mark.own_chain
 def test_a_settlement_that_is_reopened_takes_its_room_again(world: SettleWorld) -> None:
     """After a reorganisation it is open once more; and its second end frees the room once more."""
     payer = world.payer()

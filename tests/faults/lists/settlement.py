@@ -68,6 +68,13 @@ SABOTAGES = (
         _ROOM + "test_a62_eight_payments_over_one_balance_make_one_transaction",
     ),
     Sabotage(
+        "a balance from before a payer's last transfer is good enough",
+        "ledger/room.py",
+        "OR paid_in <= :seen)",
+        "OR :seen = :seen)",
+        _ROOM + "test_a62_a_balance_seen_before_a_transfer_that_ended_since_is_looked_at_again",
+    ),
+    Sabotage(
         "a payer may have any number of settlements open",
         "ledger/room.py",
         "(#open < :most AND open_value <= :room)",
@@ -77,8 +84,8 @@ SABOTAGES = (
     Sabotage(
         "the room is given back beside the write that ends a settlement",
         "ledger/settlements.py",
-        "self._table.transact([update, give_room_back(settlement.request, now)])",
-        "self._table.write(give_room_back(settlement.request, now)); self._table.write(update)",
+        "self._table.transact([update, give_room_back(settlement.request, now, paid_in)])",
+        "self._table.write(give_room_back(settlement.request, now, paid_in)); self._table.write(update)",
         _ROOM + "test_a_second_verdict_gives_no_room_back",
     ),
     Sabotage(

@@ -57,7 +57,8 @@ class Reserving:
         choice = RelayerChoice(self._relayers, self._ledger, self._clock, call, preparation, fees)
         owner = self._new_owner()
         lease_until = ceil(call.deadline) + LEASE_SLACK_SECONDS
-        room = Room(preparation.mined_balance, self._most_open, int(self._clock()))
+        seen = preparation.check.head.number
+        room = Room(preparation.mined_balance, self._most_open, int(self._clock()), seen)
         cap = DailyCap.at(request.seller, call.guest.daily_cap, int(self._clock())) if call.guest else None
         asked_twice: set[Address] = set()
         while True:

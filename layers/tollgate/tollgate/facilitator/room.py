@@ -20,6 +20,8 @@ from tollgate.wire.reasons import Reason
 # The rest is left to the payer's next payments.
 _MOST_ENDED = 3
 _LONGEST_PAUSE_SECONDS = 2.0
+# Before the chain is asked again what the payer has left.
+_STALE_PAUSE_SECONDS = 0.1
 
 _SENTENCES = {
     Reason.PAYER_FULL: "the payer has too much open here for its balance, or too many settlements: try again later",
@@ -56,7 +58,11 @@ class FullPayers:
         return signed if signed is not None and signed.state is SettlementState.SIGNED else None
 
     def make_room(self, call: Call, full: NoRoom, market: Market) -> bool:
-        """End what has ended on chain, else wait for a block; whether it is worth another look before the deadline."""
+        """End what has ended on chain, else wait for a block; whether it is worth another look before the deadline.
+        Who only looked too early looks again at once."""
+        if full.stale:
+            self._sleep(_STALE_PAUSE_SECONDS)
+            return self._clock() < call.until
         pause = min(call.lane.info.block_seconds, _LONGEST_PAUSE_SECONDS)
         if full.blocked or self._clock() + pause >= call.until:
             return False

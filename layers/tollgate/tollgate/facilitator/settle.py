@@ -120,15 +120,14 @@ class SettleService:
         return lane
 
     def _settle(self, call: Call) -> SettleOutcome:
-        try:
-            return self._attempt(call)
-        except _Full as full:
-            if not self._full_payers.make_room(call, full.room, full.market):
-                return self._full_payers.answer(call, full.room)
-        try:
-            return self._attempt(call)
-        except _Full as full:
-            return self._full_payers.answer(call, full.room)
+        found_full = False
+        while True:
+            try:
+                return self._attempt(call)
+            except _Full as full:
+                if found_full or not self._full_payers.make_room(call, full.room, full.market):
+                    return self._full_payers.answer(call, full.room)
+                found_full = not full.room.stale
 
     def _attempt(self, call: Call) -> SettleOutcome:
         """Raises ``_Full``, having reserved nothing, when the payer has too much open."""

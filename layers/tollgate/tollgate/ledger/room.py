@@ -1,7 +1,7 @@
 """What a payer has open at this facilitator, and how often its settlements reverted: one row a payer.
 
     PYR#<network>#<asset>#<payer>     {open, open_value, <nonce>: validBefore of each that is open,
-                                       reverts, blocked_until}
+                                       paid_in: block of its last transfer, reverts, blocked_until}
     PTO#<network>#<payTo>             {reverts}: our own mined transactions to it that reverted, for the operator
 
 A settlement takes its room in the write that reserves its nonce, and gives it back in the write that ends it
@@ -27,24 +27,24 @@ _LARGEST = 2**116 - 1
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a payer may have open: fewer than ``most`` settlements, worth no more than ``balance`` (atomic units).
-
-    ``now`` is Unix seconds.
-    """
+    """What a payer may have open: fewer than ``most`` settlements, worth no more than ``balance`` (atomic units), as it
+    was in block ``seen``. ``now`` is Unix seconds."""
 
     balance: int
     most: int
     now: int
+    seen: int
 
 
 class NoRoom(LostRace):
-    """The payer has too much open, or is ``blocked``; nothing was written. ``open`` is what it has open here, the
-    earliest ``validBefore`` first."""
+    """The payer has too much open, or is ``blocked``, or its balance was seen before a transfer that ended since
+    (``stale``); nothing was written. ``open`` is what it has open here, the earliest ``validBefore`` first."""
 
-    def __init__(self, request: SettleRequest, row: Item | None, now: int) -> None:
+    def __init__(self, request: SettleRequest, row: Item | None, room: Room) -> None:
         super().__init__("no room for the payer's settlement")
         row = row or {}
-        self.blocked = row.get("blocked_until", 0) > now
+        self.blocked = row.get("blocked_until", 0) > room.now
+        self.stale = not self.blocked and row.get("paid_in", 0) > room.seen
         nonces = sorted((deadline, nonce) for nonce, deadline in row.items() if nonce.startswith("0x"))
         id = request.payment_id
         self.open = [PaymentId(id.network, id.asset, id.payer, Bytes32.parse(nonce)) for _, nonce in nonces]
@@ -92,16 +92,24 @@ def take_room(request: SettleRequest, room: Room | None, now: int) -> Update:
             "(attribute_not_exists(#open) OR (#open < :most AND open_value <= :room))"
             " AND (attribute_not_exists(blocked_until) OR blocked_until <= :now)"
         )
+        if room.balance < a.value * room.most:
+            # What ended between the look and this write is in neither number; a rich payer has it to spare.
+            values[":seen"] = room.seen
+            condition += " AND (attribute_not_exists(paid_in) OR paid_in <= :seen)"
     values[":expires"] = now + KEEP_SECONDS
     expression = "SET expires_at = :expires, #nonce = :deadline ADD #open :one, open_value :value"
     return Update(payer_key(request), expression, condition, values, names)
 
 
-def give_room_back(request: SettleRequest, now: int) -> Update:
-    """One is open no more."""
+def give_room_back(request: SettleRequest, now: int, paid_in: int | None) -> Update:
+    """One is open no more; ``paid_in`` is the block that moved its money, if one did."""
     a = request.authorization
     values: dict[str, Value] = {":one": -1, ":value": -_cut(a.value), ":expires": now + KEEP_SECONDS}
-    expression = "SET expires_at = :expires REMOVE #nonce ADD #open :one, open_value :value"
+    sets = "expires_at = :expires"
+    if paid_in is not None:
+        values[":paid_in"] = paid_in
+        sets += ", paid_in = :paid_in"
+    expression = f"SET {sets} REMOVE #nonce ADD #open :one, open_value :value"
     return Update(payer_key(request), expression, None, values, {"#open": "open", "#nonce": str(a.nonce)})
 
 

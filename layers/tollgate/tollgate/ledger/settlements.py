@@ -163,7 +163,7 @@ class SettlementsLedger:
                 if standing is not None:
                     raise KnownSettlement(standing) from lost
                 if full:
-                    raise NoRoom(request, lost.failed[_ROOM], room.now) from lost
+                    raise NoRoom(request, lost.failed[_ROOM], room) from lost
                 if capped:
                     raise CapReached("the seller's cap of the day is reached") from lost
                 raise NonceTaken("the settlement went away meanwhile") from lost
@@ -238,7 +238,8 @@ class SettlementsLedger:
                 return read_settlement(self._table.write(Update(key, expression, condition, values, names)))
             condition += " AND attribute_exists(holds_room)"
             update = Update(key, expression + " REMOVE holds_room", condition, values, names)
-            self._table.transact([update, give_room_back(settlement.request, now)])
+            paid_in = ended.proof.block_number if ended.proof is not None else None
+            self._table.transact([update, give_room_back(settlement.request, now, paid_in)])
         except ConditionFailed as lost:
             return _standing(lost.item)
         except TransactionCancelled as lost:
