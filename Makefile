@@ -12,7 +12,8 @@ PY := $(RUN) $(VENV)/bin/python
 CODE := layers/tollgate/tollgate functions cli local tests
 TYPED := layers/tollgate/tollgate functions cli local
 TESTS ?= tests
-WORKERS ?= 2
+# More than two processors: the tests wait for blocks and leases half of their time.
+WORKERS ?= 3
 # Suites with targets of their own.
 SLOW := faults kills prove/test_side_by_side.py
 STACK ?= tollgate

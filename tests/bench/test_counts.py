@@ -34,9 +34,9 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 
 @pytest.fixture(scope="module")
-def counts(aws_endpoint: str, chain: Chain) -> dict[str, Count]:
+def counts(aws_endpoint: str, shared_chain: Chain) -> dict[str, Count]:
     """Every kind of call, once."""
-    with a_shop(aws_endpoint, chain) as functions:
+    with a_shop(aws_endpoint, shared_chain) as functions:
         return count_everything(functions)
 
 

@@ -58,9 +58,9 @@ class Api:
 
 
 @pytest.fixture(scope="module")
-def api(aws_endpoint: str, chain: Chain) -> Iterator[Api]:
+def api(aws_endpoint: str, shared_chain: Chain) -> Iterator[Api]:
     """The functions behind the document."""
-    with Functions(aws_endpoint, chain) as functions:
+    with Functions(aws_endpoint, shared_chain) as functions:
         yield Api(functions)
 
 

@@ -46,9 +46,9 @@ def run(test: str, layer: Path, servers: dict[str, str]) -> subprocess.Completed
 
 
 @pytest.fixture(scope="module")
-def servers(aws_endpoint: str, chain: Chain) -> dict[str, str]:
+def servers(aws_endpoint: str, shared_chain: Chain) -> dict[str, str]:
     """The servers of this run, for the small runs to use."""
-    return {"TOLLGATE_TEST_AWS": aws_endpoint, "TOLLGATE_TEST_CHAIN": chain.url}
+    return {"TOLLGATE_TEST_AWS": aws_endpoint, "TOLLGATE_TEST_CHAIN": shared_chain.url}
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda s: s.name.replace(" ", "-"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.chain import Chain
+from local.anvil import Anvil
 from local.ministack import MiniStack
 from tests.support.aws import client
 from tests.template.cfn import ROOT, load, of_type
@@ -23,9 +23,12 @@ def template() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def rehearsed(aws_endpoint: str, chain: Chain) -> Rehearsed:
-    """What the functions call and measure when they do all that they do."""
-    return rehearse(aws_endpoint, chain)
+def rehearsed(aws_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+    """What the functions call and measure when they do all that they do, on a chain of their own: a block goes."""
+    anvil = Anvil("base-sepolia", tmp_path_factory.mktemp("chain"))
+    anvil.start()
+    yield rehearse(aws_endpoint, anvil.chain)
+    anvil.stop()
 
 
 @pytest.fixture(scope="session")

@@ -32,24 +32,24 @@ STATUS = {
 
 
 @pytest.fixture(scope="module")
-def stack(aws_endpoint: str, chain: Chain) -> Iterator[Functions]:
+def stack(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
     """The routes and the seller that the events name."""
-    chain.mine_at_once()
+    shared_chain.mine_at_once()
     upstream = CountingUpstream()
-    with Functions(aws_endpoint, chain) as functions:
+    with Functions(aws_endpoint, shared_chain) as functions:
         functions.sell("GET", "/weather/{city}", upstream.url)
         functions.sell("POST", "/reports", upstream.url)
-        asset = chain.asset.address
+        asset = shared_chain.asset.address
         for key in {_key(event) for event in EVENTS.values()} - {""}:
             name = name_in(key)
             assert name is not None, "the events' key must be one"
-            allowed = (Allowance(chain.info.network, asset, 10**9),)
+            allowed = (Allowance(shared_chain.info.network, asset, 10**9),)
             payees = {Address.parse(PAY_TO), *_payees()}
             seller = Seller(name, tuple(payees), allowed, 10, (key_hash(key),))
             SellersTable(functions.client("dynamodb"), functions.resource("SellersTable")).add(seller)
         functions.invoke("reconcile", {})
         # Deep enough for what has expired to be proven so.
-        chain.mine(20)
+        shared_chain.mine(20)
         yield functions
     upstream.stop()
 

@@ -21,9 +21,9 @@ def new_world(aws_endpoint: str, chain: Chain) -> NewWorld:
 
 
 @pytest.fixture(scope="module")
-def functions(aws_endpoint: str, chain: Chain) -> Iterator[Functions]:
+def functions(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
     """The functions of one stack, in this process."""
-    with Functions(aws_endpoint, chain) as made:
+    with Functions(aws_endpoint, shared_chain) as made:
         yield made
 
 

@@ -63,6 +63,7 @@ def test_a57_whoever_waits_is_told_when_it_is_deep_enough(world: SettleWorld) ->
     assert head >= confirmed.proof.block_number + DEPTH - 1
 
 
+@pytest.mark.own_chain
 def test_a57_a_reorganisation_below_the_depth_never_was_a_success(world: SettleWorld) -> None:
     """The block is gone before it was deep: it stays open, the bytes are sent again, and it ends once."""
     request = world.request(world.payer())

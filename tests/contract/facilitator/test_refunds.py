@@ -185,6 +185,7 @@ def test_a_refund_that_was_mined_in_vain_is_told_of_and_moves_when_anybody_sends
     assert node.balance(payer.address) == PURSE
 
 
+@pytest.mark.own_chain
 def test_a57_a_refund_waits_until_the_payment_is_deep_and_does_not_outlive_it(till: Till) -> None:
     """The payment's block disappears: it is brought back first, and refunded only when it is deep again."""
     world = till.world
@@ -207,6 +208,7 @@ def test_a57_a_refund_waits_until_the_payment_is_deep_and_does_not_outlive_it(ti
     assert world.node.balance(payer.address) == PURSE
 
 
+@pytest.mark.own_chain
 def test_a57_a_refund_whose_own_block_disappears_is_sent_again(till: Till) -> None:
     """It was not told of as done, and the same authorization pays, once."""
     world = till.world

@@ -259,6 +259,7 @@ def test_a54_a_receipt_that_does_not_come_is_pending_with_its_hash_then_confirme
     assert world.signer.signatures == world.mined_nonces() == 1
 
 
+@pytest.mark.own_chain
 def test_a57_a_confirmed_payment_whose_block_is_gone_is_sent_again_with_the_same_bytes(
     new_world: NewWorld,
 ) -> None:
@@ -281,6 +282,7 @@ def test_a57_a_confirmed_payment_whose_block_is_gone_is_sent_again_with_the_same
     assert world.earned() == PRICE
 
 
+@pytest.mark.own_chain
 def test_a57_a_strangers_transaction_whose_block_is_gone_is_forgotten_and_settled_by_us(
     new_world: NewWorld,
 ) -> None:

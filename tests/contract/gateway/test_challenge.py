@@ -13,9 +13,9 @@ BROWSER = {"accept": "text/html,application/xhtml+xml", "user-agent": "Mozilla/5
 
 
 @pytest.fixture(scope="module")
-def functions(aws_endpoint: str, chain: Chain) -> Iterator[Functions]:
+def functions(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
     """A stack with a few routes; their upstreams are never called."""
-    with Functions(aws_endpoint, chain) as made:
+    with Functions(aws_endpoint, shared_chain) as made:
         made.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}", description="Weather", mime_type="text/plain")
         made.sell("POST", "/orders", "http://127.0.0.1:9/orders", price=20_000)
         yield made

@@ -224,6 +224,7 @@ def test_a_late_use_of_a_released_payment_is_paid_unserved(world: World) -> None
     assert world.revenue() == (0, 0)
 
 
+@pytest.mark.own_chain
 def test_a57_a_block_that_is_gone_is_reversed_and_settled_again(world: World) -> None:
     """Revenue is corrected, and the payment settles on the new chain."""
     snapshot = world.chain.rpc("evm_snapshot")

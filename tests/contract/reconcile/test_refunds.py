@@ -263,6 +263,7 @@ def test_a_refund_that_can_never_move_is_the_operators(owing: World, monkeypatch
     UpfrontLedger(owing.table).credited(known(owing, payment), "TICKET-1", 1)
 
 
+@pytest.mark.own_chain
 def test_a57_the_payments_block_disappears_before_the_refund(owing: World) -> None:
     """It is settled again first, and owed back again; one payment, one refund."""
     payment = owing.sign(owing.buyer(), owing.offer(PATH))
