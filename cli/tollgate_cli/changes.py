@@ -1,6 +1,7 @@
 """What an apply changes, as people read it: one entry per route, one line per field."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,5 +96,11 @@ def _facts(route: Route) -> dict[str, str]:
         "description": route.description,
         "mimeType": route.mime_type,
         "sourceAddressResends": "true" if route.source_address_resends else "false",
+        "input": _json(route.input),
+        "output": _json(route.output),
     }
     return facts
+
+
+def _json(value: Mapping[str, Any] | None) -> str:
+    return "" if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from tollgate.gateway.canonical_path import MAX_PATH
 from tollgate.gateway.catalogue import METHODS
-from tollgate.gateway.offers import extensions
-from tollgate.gateway.path_pattern import PathPattern
+from tollgate.gateway.offers import LONGEST_DESCRIBED_PATH, extensions
+from tollgate.gateway.path_pattern import PathPattern, is_reserved
 from tollgate.payment.routes import Route, UpstreamTarget
 from tollgate.payment.states import Flow
+from tollgate.wire import bazaar
 from tollgate.wire.headers import encode
 from tollgate.wire.models import PaymentRequired, Requirements, Resource
+from tollgate_cli.declared import Declared, read_declared
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.flows import SETTLE_RESERVE_SECONDS, least_max_timeout, read_flow
 from tollgate_cli.prices import read_accepts
@@ -24,11 +26,12 @@ MAX_OFFER_BYTES = 4096
 MAX_TIMEOUT_SECONDS = 600
 _OPTIONAL = (
     "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow", "irreversible",
-    "slow", "sourceAddressResends",
+    "slow", "sourceAddressResends", "input", "output",
 )  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9._-]+)*")
 
+_LONGEST_ERROR = "x" * 64
 _UNREAD = UpstreamTarget("", DEFAULT_TIMEOUT)
 
 
@@ -114,8 +117,15 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
     resends = fields.get("sourceAddressResends")
     if resends is not None and resends.kind is not Kind.FLAG:
         findings.add(resends.line, resends.at, "must be true or false")
+    taken, given = read_declared(fields.get("input"), fields.get("output"), method, pattern, findings)
     if len(findings.problems) == before and pattern is not None:
-        _check_offer(node, path, pattern, accepts, description, mime_type, facts, findings)
+        size = offer_bytes(facts.base_url, path, pattern, accepts, description, mime_type)
+        if taken is not None or given is not None:
+            described = described_bytes(
+                facts.base_url, method, path, pattern, accepts, description, mime_type, taken, given
+            )
+            size = max(size, described)
+        _check_offer(node, size, findings)
     route = Route(
         id=id or (f"{method} {path}" if method and path else node.at),
         method=method,
@@ -126,6 +136,8 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         description=description,
         mime_type=mime_type,
         source_address_resends=resends is None or resends.text == "true",
+        input=taken,
+        output=given,
     )
     return route, pattern if method else None
 
@@ -151,7 +163,10 @@ def _path(node: Node | None, findings: Findings) -> tuple[str, PathPattern | Non
     if node is None or path is None:
         return "", None
     try:
-        return path, PathPattern.parse(path)
+        pattern = PathPattern.parse(path)
+        if is_reserved(path):
+            raise ValueError("is under /discovery/, or /.well-known/x402: both are Tollgate's own")
+        return path, pattern
     except ValueError as error:
         findings.add(node.line, node.at, str(error))
         return path, None
@@ -182,18 +197,8 @@ def _matching(node: Node | None, pattern: re.Pattern[str], sentence: str, findin
     return text
 
 
-def _check_offer(
-    node: Node,
-    path: str,
-    pattern: PathPattern,
-    accepts: tuple[Requirements, ...],
-    description: str,
-    mime_type: str,
-    facts: StackFacts,
-    findings: Findings,
-) -> None:
+def _check_offer(node: Node, size: int, findings: Findings) -> None:
     """No header that some client or proxy on the way would refuse (threat 10)."""
-    size = offer_bytes(facts.base_url, path, pattern, accepts, description, mime_type)
     if size > MAX_OFFER_BYTES:
         findings.add(
             node.line,
@@ -207,6 +212,30 @@ def offer_bytes(
 ) -> int:
     """The 402's header at its longest: a path with params can be as long as ``MAX_PATH``."""
     url = base_url + (path.ljust(MAX_PATH, "x") if pattern.params else path)
-    longest_error = "x" * 64
-    offer = PaymentRequired(Resource(url, description, mime_type), accepts, longest_error, extensions())
+    return _bytes(PaymentRequired(Resource(url, description, mime_type), accepts, _LONGEST_ERROR, extensions()))
+
+
+def described_bytes(
+    base_url: str,
+    method: str,
+    path: str,
+    pattern: PathPattern,
+    accepts: tuple[Requirements, ...],
+    description: str,
+    mime_type: str,
+    taken: Declared,
+    given: Declared,
+) -> int:
+    """The same of an offer that says what its route takes and gives: a shorter path, whose params stand there twice."""
+    longest = path.ljust(LONGEST_DESCRIBED_PATH, "x") if pattern.params else path
+    # Together they are at most as long as the path.
+    params = dict.fromkeys(pattern.params, "") | dict.fromkeys(pattern.params[:1], longest)
+    declared = bazaar.declaration(method, path, params, taken, given)
+    offered = extensions() | {bazaar.EXTENSION: declared}
+    return _bytes(
+        PaymentRequired(Resource(base_url + longest, description, mime_type), accepts, _LONGEST_ERROR, offered)
+    )
+
+
+def _bytes(offer: PaymentRequired) -> int:
     return len(encode(offer.to_json()))

@@ -1,6 +1,7 @@
 """The routes table: replaced as a whole or not at all."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,8 +57,10 @@ def test_an_empty_table_is_an_empty_snapshot_of_version_0(routes_table: Dynamo) 
 def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     """Every field of a route, and the version that the next replace must name."""
     table = RoutesTable(*routes_table)
-    assert table.replace([ROUTE], 0, NOW) == 1
-    assert table.load().routes == (ROUTE,)
+    declared = replace(ROUTE, id="told", pattern="/told", input={"example": {"a": [1, None]}}, output={"example": "x"})
+    assert table.replace([ROUTE, declared], 0, NOW) == 1
+    loaded = table.load()
+    assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared), NOW)
     assert table.replace([], table.load().version, NOW + 1) == 2
     assert table.load().routes == ()
 

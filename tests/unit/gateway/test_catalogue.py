@@ -199,3 +199,11 @@ def test_a24_a_route_is_the_same_by_method_and_path_whatever_its_id_and_params_a
     renamed, other = merge(before, [route("/a/{y}", id="new"), route("/a/{x}", "POST")], NOW)
     assert [p.requirements.amount for p in renamed.previous] == [1]
     assert other.previous == ()
+
+
+@pytest.mark.parametrize("path", ["/discovery/resources", "/Discovery/x", "/discovery", "/.well-known/x402"])
+def test_a_path_that_is_tollgates_own_is_never_a_sellers(path: str) -> None:
+    """A catalogue of before that time may name one: it still loads, and that route is not there."""
+    catalogue = Catalogue(Snapshot((route("/discovery/resources"), route("/{a}/{b}"), route("/{a}"), route("/ok"))))
+    assert matched(catalogue, "GET", path) == "404 unknown_route"
+    assert matched(catalogue, "GET", "/ok") == "GET /ok"

@@ -5,15 +5,32 @@ from collections.abc import Collection
 from tollgate.gateway.canonical_path import encoded_path
 from tollgate.gateway.catalogue import Catalogue, Match, Route
 from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.wire import bazaar
 from tollgate.wire.models import PaymentRequired, Requirements, Resource, SettleResponse
 from tollgate.wire.payment_identifier import EXTENSION, declaration
 from tollgate.wire.primitives import Network
 from tollgate.wire.reasons import Reason
 
+# Characters of a path in an URL up to which an offer says what its route takes and gives: the params stand there twice.
+LONGEST_DESCRIBED_PATH = 200
+
 
 def extensions() -> dict[str, object]:
-    """The extensions that every offer advertises."""
+    """The extensions that every offer advertises, and whose echo is checked."""
     return {EXTENSION: declaration()}
+
+
+def described(match: Match) -> dict[str, object]:
+    """What the route declares of itself, as the ``bazaar`` extension; nothing where it declares nothing.
+
+    Its echo is not checked: it binds nobody, and an example that changed meanwhile must not refuse a payment.
+    """
+    route = match.route
+    if route.input is None and route.output is None:
+        return {}
+    if len(encoded_path(match.path)) > LONGEST_DESCRIBED_PATH:
+        return {}
+    return {bazaar.EXTENSION: bazaar.declaration(route.method, route.pattern, match.params, route.input, route.output)}
 
 
 def offered(route: Route, payable: Collection[Network]) -> tuple[Requirements, ...]:
@@ -42,7 +59,7 @@ def payment_required(match: Match, base_url: str, accepts: tuple[Requirements, .
         resource=Resource(resource_url(base_url, match), route.description, route.mime_type),
         accepts=accepts,
         error=error,
-        extensions=extensions(),
+        extensions=extensions() | described(match),
     )
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 # RFC 3986 pchar without percent-encoding and without ';'.
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]+")
 _PARAM = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{0,31})\}")
-_RESERVED = "x402"
+_OWN = "x402"
+# Ours too, but a catalogue of before that time may name them: such a route is not served, and the checker refuses it.
+_RESERVED = (_OWN, "discovery")
+WELL_KNOWN = "/.well-known/x402"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class PathPattern:
         params = [name for is_param, name in segments if is_param]
         if len(set(params)) != len(params):
             raise ValueError("names one {param} twice")
-        if not segments[0][0] and is_reserved("/" + segments[0][1]):
+        if not segments[0][0] and segments[0][1].lower() == _OWN:
             raise ValueError("is under /x402/, which is Tollgate's own")
         return cls(segments)
 
@@ -59,8 +62,11 @@ class PathPattern:
 
 
 def is_reserved(path: str) -> bool:
-    """Whether a path is Tollgate's own: ``/x402`` and everything under it."""
-    return path[1:].split("/", 1)[0].lower() == _RESERVED
+    """Whether a path is Tollgate's own: ``/x402``, ``/discovery`` and everything under them, and ``/.well-known/x402``.
+
+    Of a pattern: whether all its paths are.
+    """
+    return path[1:].split("/", 1)[0].lower() in _RESERVED or path.lower() == WELL_KNOWN
 
 
 def _segment(part: str, *, last: bool) -> tuple[bool, str]:

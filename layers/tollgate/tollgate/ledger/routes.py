@@ -37,7 +37,9 @@ class RoutesTable:
         catalogue = items.get(_CATALOGUE)
         if catalogue is None:
             return Snapshot((), statuses, 0)
-        return Snapshot(routes_from_json(catalogue["routes"]), statuses, catalogue["version"])
+        return Snapshot(
+            routes_from_json(catalogue["routes"]), statuses, catalogue["version"], catalogue.get("applied_at", 0)
+        )
 
     def statuses(self) -> tuple[NetworkStatus, ...]:
         """What is known of the networks, without the routes. Raises ``ConfigurationError``."""

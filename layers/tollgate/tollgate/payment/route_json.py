@@ -59,6 +59,7 @@ def status_from_json(text: str) -> NetworkStatus:
 
 def _route_out(route: Route) -> dict[str, Any]:
     secret = route.upstream.secret_header
+    declared = {"input": route.input, "output": route.output}
     return {
         "id": route.id,
         "method": route.method,
@@ -73,6 +74,7 @@ def _route_out(route: Route) -> dict[str, Any]:
         "description": route.description,
         "mimeType": route.mime_type,
         "sourceAddressResends": route.source_address_resends,
+        **{name: value for name, value in declared.items() if value is not None},
     }
 
 
@@ -80,7 +82,7 @@ def _route_in(item: object) -> Route:
     data = _fields(
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
-        "sourceAddressResends",
+        "sourceAddressResends", optional=("input", "output"),
     )  # fmt: skip
     upstream = _fields(data["upstream"], "url", "timeoutSeconds", "secretHeader")
     timeout = upstream["timeoutSeconds"]
@@ -103,6 +105,8 @@ def _route_in(item: object) -> Route:
         description=_text(data["description"], "description"),
         mime_type=_text(data["mimeType"], "mimeType"),
         source_address_resends=_flag(data["sourceAddressResends"], "sourceAddressResends"),
+        input=_declared(data, "input"),
+        output=_declared(data, "output", "example"),
     )
 
 
@@ -143,8 +147,15 @@ def _parse(text: str) -> object:
     return parsed
 
 
-def _fields(data: object, *names: str) -> dict[str, Any]:
-    if not isinstance(data, dict) or set(data) != set(names):
+def _declared(data: dict[str, Any], name: str, *needed: str) -> dict[str, Any] | None:
+    value = data.get(name)
+    if name in data and not (isinstance(value, dict) and set(needed) <= set(value)):
+        raise ValueError(f"{name} must be an object" + "".join(f" with {part}" for part in needed))
+    return value
+
+
+def _fields(data: object, *names: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    if not isinstance(data, dict) or set(data) - set(optional) != set(names):
         raise ValueError(f"must be an object with exactly {', '.join(names)}")
     return data
 

@@ -4,7 +4,9 @@ These are values only; ``gateway.catalogue`` matches and merges them, ``ledger.r
 Times are Unix seconds, timeouts seconds, amounts atomic units.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tollgate.payment.states import Flow
 from tollgate.payment.terms import flow_of
@@ -35,7 +37,10 @@ class PreviousPrice:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One priced route. ``source_address_resends``: whether its address may admit a resend (rule 6)."""
+    """One priced route. ``source_address_resends``: whether its address may admit a resend (rule 6).
+
+    ``input`` and ``output`` are what its seller declares for discovery, as JSON (``wire.bazaar``); they bind nobody.
+    """
 
     id: str
     method: str
@@ -46,6 +51,8 @@ class Route:
     description: str = ""
     mime_type: str = ""
     source_address_resends: bool = True
+    input: Mapping[str, Any] | None = None
+    output: Mapping[str, Any] | None = None
 
     @property
     def flow(self) -> Flow:
@@ -65,11 +72,12 @@ class NetworkStatus:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The routes table, read at once. ``version`` is 0 while nothing was ever applied."""
+    """The routes table, read at once. ``version`` is 0 while nothing was ever applied, and so is ``applied_at``."""
 
     routes: tuple[Route, ...]
     networks: tuple[NetworkStatus, ...] = field(default=())
     version: int = 0
+    applied_at: int = 0
 
     def status(self, network: Network) -> NetworkStatus | None:
         """What is known of a network; ``None`` before the first check."""
