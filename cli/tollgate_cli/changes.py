@@ -79,7 +79,8 @@ def _name(route: Route) -> str:
 
 
 def _facts(route: Route) -> dict[str, str]:
-    facts = {"networks": ", ".join(network_info(r.network).name for r in route.accepts)}
+    facts = {"price": "free"} if route.free else {}
+    facts["networks"] = ", ".join(network_info(r.network).name for r in route.accepts)
     for r in route.accepts:
         network = network_info(r.network).name
         facts[f"price on {network}"] = price(r)

@@ -71,6 +71,8 @@ def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str
         least = least_max_timeout(route.flow, route.upstream.timeout_seconds)
         if terms.max_timeout_seconds < least:
             found.append(f"maxTimeoutSeconds is {terms.max_timeout_seconds}; its upstream and settling need {least:g}")
+    if route.free:
+        return found
     pattern = PathPattern.parse(route.pattern)
     size = offer_bytes(stack.facts.base_url, route.pattern, pattern, route.accepts, route.description, route.mime_type)
     if size > MAX_OFFER_BYTES:

@@ -111,7 +111,7 @@ def _price(node: Node, findings: Findings) -> _Price | None:
     if node.kind is Kind.TEXT:
         return _Price(node, None)
     if node.kind is not Kind.FIELDS:
-        findings.add(node.line, node.at, 'must be a text such as "$0.01", or {amount: "10000", asset: USDC}')
+        findings.add(node.line, node.at, 'must be a text such as "$0.01", or free, or {amount: "10000", asset: USDC}')
         return None
     fields = fields_of(node, findings, ("amount", "asset"))
     amount, asset = text_of(fields.get("amount"), findings), text_of(fields.get("asset"), findings)

@@ -16,6 +16,7 @@ from tollgate.wire.models import PaymentRequired, Requirements, Resource
 from tollgate_cli.declared import Declared, read_declared
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.flows import SETTLE_RESERVE_SECONDS, least_max_timeout, read_flow
+from tollgate_cli.free_routes import check_reach, is_free, without_terms
 from tollgate_cli.prices import read_accepts
 from tollgate_cli.problems import Findings, Problem, WrongFile, did_you_mean
 from tollgate_cli.upstreams import DEFAULT_TIMEOUT, read_upstream
@@ -83,6 +84,8 @@ def _routes(root: Node, facts: StackFacts, findings: Findings) -> tuple[Route, .
             _unique(seen, (route.method, pattern.shape), node, node.inside("path"), findings)
         _unique(seen, route.id, node, node.inside("id"), findings)
         routes.append(route)
+    if not findings.problems:
+        check_reach(routes, listed.items, findings)
     return tuple(routes)
 
 
@@ -98,6 +101,9 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
     """A route as far as it can be read; it is only used when there are no problems."""
     fields = fields_of(node, findings, ("method", "path", "price", "upstream"), _OPTIONAL)
     before = len(findings.problems)
+    free = is_free(fields.get("price"))
+    if free:
+        fields = without_terms(fields, findings)
     method = _method(fields.get("method"), findings)
     path, pattern = _path(fields.get("path"), findings)
     upstream = read_upstream(fields.get("upstream"), None if pattern is None else pattern.params, facts, findings)
@@ -105,7 +111,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
     target = fields.get("upstream", node)
     flow = read_flow(fields, timeout, target.fields.get("timeoutSeconds", target), findings)
     max_timeout = _max_timeout(fields.get("maxTimeoutSeconds"), node, flow, timeout, findings)
-    accepts = read_accepts(node, fields, max_timeout, flow, facts, findings)
+    accepts = () if free else read_accepts(node, fields, max_timeout, flow, facts, findings)
     description = text_of(fields.get("description"), findings, longest=500) or ""
     mime_type = _matching(fields.get("mimeType"), _MIME, "must be a media type such as application/json", findings)
     id = _matching(
@@ -118,7 +124,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
     if resends is not None and resends.kind is not Kind.FLAG:
         findings.add(resends.line, resends.at, "must be true or false")
     taken, given = read_declared(fields.get("input"), fields.get("output"), method, pattern, findings)
-    if len(findings.problems) == before and pattern is not None:
+    if len(findings.problems) == before and pattern is not None and not free:
         size = offer_bytes(facts.base_url, path, pattern, accepts, description, mime_type)
         if taken is not None or given is not None:
             described = described_bytes(
@@ -138,6 +144,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         source_address_resends=resends is None or resends.text == "true",
         input=taken,
         output=given,
+        free=free,
     )
     return route, pattern if method else None
 

@@ -174,7 +174,7 @@ class Functions:
     def sell(self, method: str, pattern: str, url: str, *, price: int = PRICE, seconds: int = 60, **route: Any) -> None:
         """Put one more priced route in front of ``url``; a proxy that runs sees it when its copy is old.
 
-        ``upfront``: it settles first.
+        ``upfront``: it settles first; ``free``: it has no price after all.
         """
         asset = self.chain.asset
         flow = {"paymentFlow": "upfront"} if route.pop("upfront", False) else {}
@@ -190,7 +190,8 @@ class Functions:
         secret = route.pop("secret_header", None)
         target = UpstreamTarget(url, route.pop("timeout_seconds", 5.0), secret)
         version = len(self._routes)
-        made = Route(f"route-{version}", method, pattern, (requirements,), (), target, **route)
+        accepts = () if route.get("free") else (requirements,)
+        made = Route(f"route-{version}", method, pattern, accepts, (), target, **route)
         self._routes.append(made)
         RoutesTable(self.client("dynamodb"), self.resource("RoutesTable"), [self.chain.info.network]).replace(
             self._routes, version, int(time.time())

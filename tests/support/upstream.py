@@ -21,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.seen.append((self.command, self.path, dict(self.headers.items()), body))
         self.server.behaviour(self)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Send a whole answer."""
@@ -30,7 +30,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""

@@ -18,6 +18,7 @@ def functions(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
     with Functions(aws_endpoint, shared_chain) as made:
         made.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}", description="Weather", mime_type="text/plain")
         made.sell("POST", "/orders", "http://127.0.0.1:9/orders", price=20_000)
+        made.sell("GET", "/status", "http://127.0.0.1:9/status", free=True)
         yield made
 
 
@@ -49,6 +50,14 @@ def test_method_is_get_unless_said(functions: Functions) -> None:
     assert short.headers == functions.request("GET", query("GET", "/weather/paris")).headers
     head = functions.request("HEAD", f"{CHALLENGE}?path=/weather/paris")
     assert (head.headers, head.body) == (short.headers, b"")
+
+
+def test_a_free_route_says_that_it_is_free(functions: Functions) -> None:
+    """200, no offer, and its upstream is not asked: it is not there."""
+    answer = functions.request("GET", query("GET", "/status"))
+    assert (answer.status, answer.json()) == (200, {"free": True})
+    assert "payment-required" not in answer.headers
+    assert functions.request("GET", "/status").status == 502
 
 
 @pytest.mark.parametrize(

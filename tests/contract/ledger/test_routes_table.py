@@ -58,9 +58,10 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     """Every field of a route, and the version that the next replace must name."""
     table = RoutesTable(*routes_table)
     declared = replace(ROUTE, id="told", pattern="/told", input={"example": {"a": [1, None]}}, output={"example": "x"})
-    assert table.replace([ROUTE, declared], 0, NOW) == 1
+    free = replace(ROUTE, id="free", pattern="/free", accepts=(), previous=(), free=True)
+    assert table.replace([ROUTE, declared, free], 0, NOW) == 1
     loaded = table.load()
-    assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared), NOW)
+    assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared, free), NOW)
     assert table.replace([], table.load().version, NOW + 1) == 2
     assert table.load().routes == ()
 

@@ -288,7 +288,7 @@ def test_all_problems_come_at_once_in_the_files_order(tmp_path: Path) -> None:
         routes:
           - method: FETCH
             path: a
-            price: free
+            price: cheap
             prize: "$1"
             upstream: {url: nowhere, timeoutSeconds: 99}
           - 7

@@ -207,3 +207,16 @@ def test_a_path_that_is_tollgates_own_is_never_a_sellers(path: str) -> None:
     catalogue = Catalogue(Snapshot((route("/discovery/resources"), route("/{a}/{b}"), route("/{a}"), route("/ok"))))
     assert matched(catalogue, "GET", path) == "404 unknown_route"
     assert matched(catalogue, "GET", "/ok") == "GET /ok"
+
+
+def test_a_route_that_becomes_free_takes_no_previous_price() -> None:
+    """Who still holds an offer pays nothing; a free route with a price could not be served honestly."""
+    free = replace(route("/a"), accepts=(), free=True)
+    (merged,) = merge([route("/a")], [free], NOW)
+    assert merged == free
+    for wrong in (
+        replace(free, accepts=(requirements(),)),
+        replace(free, previous=(PreviousPrice(requirements(), 1),)),
+    ):
+        with pytest.raises(ConfigurationError, match="takes no payment"):
+            Catalogue(Snapshot((wrong,)))

@@ -44,6 +44,7 @@ ROWS: Mapping[Kind, Row] = {
     Kind.PENDING: Row(503, payment_response=True, retry_after=True),
     Kind.UNSERVED: Row(503, payment_response=True, retry_after=True),
     Kind.SERVED: Row(0, payment_response=True),
+    Kind.FREE: Row(0),
     Kind.RESULT: Row(0, payment_response=True),
     Kind.RETENTION_PASSED: Row(410, payment_response=True),
     Kind.ANSWER_UNAVAILABLE: Row(503, payment_response=True, retry_after=True),

@@ -64,6 +64,8 @@ class Catalogue:
                 raise ConfigurationError(f"route {route.id}: path {error}") from error
             if route.method not in METHODS:
                 raise ConfigurationError(f"route {route.id}: method must be one of {', '.join(METHODS)}")
+            if route.free and (route.accepts or route.previous):
+                raise ConfigurationError(f"route {route.id}: a free route takes no payment, at no price")
             for key in ((route.method, pattern.shape), route.id):
                 if key in seen:
                     raise ConfigurationError(f"routes {seen[key]} and {route.id} cannot be told apart")
@@ -115,7 +117,7 @@ def _key(route: Route) -> tuple[object, ...]:
 
 def _with_previous(old: Route | None, new: Route, now: int) -> Route:
     kept: list[PreviousPrice] = []
-    if old is not None:
+    if old is not None and not new.free:
         ended = (PreviousPrice(r, now + CACHE_SECONDS + r.max_timeout_seconds) for r in old.accepts)
         for price in (*ended, *(p for p in old.previous if p.until >= now)):
             known = [k.requirements for k in kept]

@@ -15,9 +15,11 @@ from tollgate.gateway.offers import offer_at
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.ports import CatalogueSource
 from tollgate.payment.events import Event, Journal
+from tollgate.payment.record import StoredAnswer
 
 _PARAMETERS = frozenset({"method", "path"})
 _MOST_FIELDS = 8
+_FREE = StoredAnswer(200, (("content-type", "application/json"),), b'{"free":true}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class Challenger:
     journal: Journal
 
     def challenge(self, raw_query: str) -> Outcome:
-        """The answer that an unpaid request would get; a query that names no route says what is wrong."""
+        """The answer that an unpaid request would get; for a free route that it is free, and its upstream is not asked.
+
+        A query that names no route says what is wrong.
+        """
         try:
             wanted = _read(raw_query)
             catalogue = self.catalogues.current()
@@ -46,6 +51,8 @@ class Challenger:
             )
         except BadRequest as bad:
             return Outcome(Kind.BAD_REQUEST, code=bad.code, sentence=bad.sentence, status=bad.status)
+        if match.route.free:
+            return Outcome(Kind.FREE, answer=_FREE)
         outcome = offer_at(self.base_url, catalogue, match)
         self.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
         return outcome

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     PENDING = "pending"
     UNSERVED = "unserved"
     SERVED = "served"
+    FREE = "free"
     RESULT = "result"
     RETENTION_PASSED = "retention_passed"
     ANSWER_UNAVAILABLE = "answer_unavailable"

@@ -23,13 +23,15 @@ from tollgate.ledger.payments import IdentifierBound, KnownPayment, PayerLimited
 from tollgate.payment.events import Event
 from tollgate.payment.record import Claim, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
-from tollgate.payment.states import Flow
+from tollgate.payment.states import Flow, State
 from tollgate.wire.reasons import Reason
 
 # A lease outlives its invocation by this much (rule 11).
 LEASE_MARGIN_SECONDS = 5
 # What stands in a claim's way may be cleared and come again; then the buyer does.
 _CLAIM_ATTEMPTS = 3
+# Never charged, with or without an offer to pay again.
+_NOT_CHARGED = frozenset({Kind.OFFER, Kind.REFUSED, Kind.NOTHING_TO_OFFER})
 _MONEY_IS_GONE = frozenset({Reason.INSUFFICIENT_FUNDS, Reason.SIMULATION_FAILED})
 
 
@@ -75,6 +77,17 @@ class PaidCall:
             if outcome is not None:
                 return outcome
         return _busy()
+
+    def known_only(self, call: Call) -> Outcome | None:
+        """The own answer of a payment on the books; ``None`` for any other, which is not claimed.
+
+        A claim whose owner died before it was settled is left to reconcile: nobody settles it here any more.
+        """
+        payment = self.parts.payments.get(call.id)
+        if payment is None or (payment.state is State.CLAIMED and not payment.alive(self.parts.now())):
+            return None
+        outcome = self.known.serve(call, payment)
+        return None if outcome.kind in _NOT_CHARGED else outcome
 
     def _begin(self, call: Call, examined: Examined) -> Outcome | None:
         """Claim and serve it; ``None`` when what stood in the claim's way has just been cleared."""

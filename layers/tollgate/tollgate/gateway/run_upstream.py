@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 
 from tollgate.gateway.call import Call, Parts
+from tollgate.gateway.catalogue import Match
 from tollgate.gateway.forwarding import request_headers, response_headers
+from tollgate.gateway.messages import Request
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.result_links import ResultLinks
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
@@ -37,15 +39,25 @@ class UpstreamRunner:
 
     def run(self, call: Call, payment: Payment, until: float) -> StoredAnswer:
         """The upstream's 2xx, encoded, and kept if the table cannot take it. Raises ``NotServed``."""
-        target = call.match.route.upstream
-        request = call.request
+        stored = self.answer(call.request, call.match, until)
+        try:
+            return self.parts.payments.keep(payment, ResultLinks(self.parts).linked(call, payment, stored))
+        except AnswersUnavailable as down:
+            self.parts.journal.record(Event.ANSWER_UNAVAILABLE, payment=payment.id.digest, why=str(down))
+            # 502, not 503: a 503 says here that the same payment may be sent again, and this one is released.
+            outcome = _unusable("answer_not_kept", "The answer could not be kept for a resend, so it is not sold.")
+            raise NotServed(outcome, "answer_not_kept") from down
+
+    def answer(self, request: Request, match: Match, until: float) -> StoredAnswer:
+        """The upstream's 2xx as the caller may see it, by ``until`` (Unix seconds). Raises ``NotServed``."""
+        target = match.route.upstream
         timeout = min(target.timeout_seconds, until - self.parts.clock())
         if timeout <= 0:
             raise NotServed(_timeout(), "no time left")
         try:
             answer = self.parts.upstream.fetch(
                 target,
-                call.match.params,
+                match.params,
                 request.method,
                 request.raw_query,
                 request_headers(request.headers),
@@ -64,13 +76,7 @@ class UpstreamRunner:
             raise NotServed(_unusable("answer_too_large"), "answer_too_large")
         if answer.status >= 400:
             raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored), f"status_{answer.status}")
-        try:
-            return self.parts.payments.keep(payment, ResultLinks(self.parts).linked(call, payment, stored))
-        except AnswersUnavailable as down:
-            self.parts.journal.record(Event.ANSWER_UNAVAILABLE, payment=payment.id.digest, why=str(down))
-            # 502, not 503: a 503 says here that the same payment may be sent again, and this one is released.
-            outcome = _unusable("answer_not_kept", "The answer could not be kept for a resend, so it is not sold.")
-            raise NotServed(outcome, "answer_not_kept") from down
+        return stored
 
 
 def deliverable(answer: StoredAnswer) -> bool:

@@ -7,6 +7,7 @@ from tollgate.gateway.admission import Caller, hash_identifier
 from tollgate.gateway.call import Call, Parts, offer
 from tollgate.gateway.catalogue import Catalogue, Match, MethodNotAllowed
 from tollgate.gateway.forwarding import is_query
+from tollgate.gateway.free_call import FreeCall
 from tollgate.gateway.fresh_signature import FreshSignature
 from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import acceptable
@@ -39,11 +40,13 @@ class Gateway:
     parts: Parts
     catalogues: CatalogueSource
     paid_call: PaidCall
+    free_call: FreeCall
 
     @classmethod
     def of(cls, parts: Parts, catalogues: CatalogueSource) -> "Gateway":
         """Build it from its parts."""
-        return cls(parts, catalogues, PaidCall.of(parts))
+        paid = PaidCall.of(parts)
+        return cls(parts, catalogues, paid, FreeCall(parts, paid.runner))
 
     def handle(self, request: Request, deadline: float) -> Outcome:
         """Serve one request. ``deadline`` is when the invocation ends (Unix seconds)."""
@@ -69,15 +72,34 @@ class Gateway:
         if not is_query(request.raw_query):
             raise BadRequest(400, "malformed_query", "The query must be visible ASCII: percent-encode the rest.")
         header = PaymentHeader.of(request.headers)
+        if match.route.free:
+            return self._free(request, catalogue, match, header, deadline)
         if header is None:
             outcome = offer(self.parts, catalogue, match)
             self.parts.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
             return outcome
         if head:
             raise MethodNotAllowed(["GET"], "paid_head", "A paid HEAD would buy nothing: send GET.")
-        if len(request.body) > MAX_REQUEST_BODY_BYTES:
-            raise BadRequest(413, "request_body_too_large", "The request body is over 4 MiB.")
+        _check_size(request)
         return replace(self._paid(request, catalogue, match, header, deadline), version=header.version)
+
+    def _free(
+        self, request: Request, catalogue: Catalogue, match: Match, header: PaymentHeader | None, deadline: float
+    ) -> Outcome:
+        _check_size(request)
+        before = None if header is None else self._paid_before(request, catalogue, match, header, deadline)
+        return before or self.free_call.serve(request, match, deadline)
+
+    def _paid_before(
+        self, request: Request, catalogue: Catalogue, match: Match, header: PaymentHeader, deadline: float
+    ) -> Outcome | None:
+        """The own answer of a payment that is on the books, where new ones are not taken (rule 1)."""
+        try:
+            call = self._read(request, catalogue, match, header.parse().as_offered(()), deadline)
+        except (BadRequest, Refusal):
+            return None
+        outcome = self.paid_call.known_only(call)
+        return None if outcome is None else replace(outcome, version=header.version)
 
     def _paid(
         self, request: Request, catalogue: Catalogue, match: Match, header: PaymentHeader, deadline: float
@@ -142,6 +164,11 @@ class Gateway:
             identifier_secret=identifier is not None and is_secret(identifier),
             deadline=deadline,
         )
+
+
+def _check_size(request: Request) -> None:
+    if len(request.body) > MAX_REQUEST_BODY_BYTES:
+        raise BadRequest(413, "request_body_too_large", "The request body is over 4 MiB.")
 
 
 def _pinned_asset(payment: PaymentPayload) -> Asset:

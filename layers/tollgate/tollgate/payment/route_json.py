@@ -1,7 +1,8 @@
 """Routes and network statuses as the JSON that the routes table holds.
 
 Reading is strict: exactly the fields that writing makes. An item that anything else wrote is an
-operator's problem and is never served from.
+operator's problem and is never served from. What only some routes have is left out of the others, so that items
+of earlier versions are read, and earlier versions refuse what they would sell wrongly.
 """
 
 import json
@@ -60,7 +61,7 @@ def status_from_json(text: str) -> NetworkStatus:
 def _route_out(route: Route) -> dict[str, Any]:
     secret = route.upstream.secret_header
     declared = {"input": route.input, "output": route.output}
-    return {
+    out: dict[str, Any] = {
         "id": route.id,
         "method": route.method,
         "pattern": route.pattern,
@@ -76,13 +77,16 @@ def _route_out(route: Route) -> dict[str, Any]:
         "sourceAddressResends": route.source_address_resends,
         **{name: value for name, value in declared.items() if value is not None},
     }
+    if route.free:
+        out["free"] = True
+    return out
 
 
 def _route_in(item: object) -> Route:
     data = _fields(
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
-        "sourceAddressResends", optional=("input", "output"),
+        "sourceAddressResends", optional=("free", "input", "output"),
     )  # fmt: skip
     upstream = _fields(data["upstream"], "url", "timeoutSeconds", "secretHeader")
     timeout = upstream["timeoutSeconds"]
@@ -107,6 +111,7 @@ def _route_in(item: object) -> Route:
         source_address_resends=_flag(data["sourceAddressResends"], "sourceAddressResends"),
         input=_declared(data, "input"),
         output=_declared(data, "output", "example"),
+        free=_flag(data.get("free", False), "free"),
     )
 
 

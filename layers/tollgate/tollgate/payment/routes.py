@@ -37,9 +37,10 @@ class PreviousPrice:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One priced route. ``source_address_resends``: whether its address may admit a resend (rule 6).
+    """One route. ``source_address_resends``: whether its address may admit a resend (rule 6).
 
     ``input`` and ``output`` are what its seller declares for discovery, as JSON (``wire.bazaar``); they bind nobody.
+    ``free``: passed through without payment; it accepts none, so there is nothing to take by mistake.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Route:
     source_address_resends: bool = True
     input: Mapping[str, Any] | None = None
     output: Mapping[str, Any] | None = None
+    free: bool = False
 
     @property
     def flow(self) -> Flow:
