@@ -8,7 +8,7 @@ from typing import Any
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.pricing import format_dollars
 from tollgate.payment.networks import network_info
-from tollgate.payment.routes import Route
+from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.models import Requirements
 
 
@@ -87,10 +87,11 @@ def _facts(route: Route) -> dict[str, str]:
         facts[f"paid to on {network}"] = str(r.pay_to)
         facts[f"token on {network}"] = f"{r.asset} {r.extra.get('name', '')} {r.extra.get('version', '')}"
         facts[f"maxTimeoutSeconds on {network}"] = str(r.max_timeout_seconds)
-    secret = route.upstream.secret_header
+    upstream = route.upstream
+    secret = None if isinstance(upstream, FunctionTarget) else upstream.secret_header
     facts |= {
-        "upstream": route.upstream.url,
-        "upstream timeout": f"{route.upstream.timeout_seconds:g} s",
+        "upstream": f"function {upstream.function}" if isinstance(upstream, FunctionTarget) else upstream.url,
+        "upstream timeout": f"{upstream.timeout_seconds:g} s",
         "upstream secret": "" if secret is None else f"{secret[0]} from the secret {secret[1]}",
         "flow": route.flow.value,
         "id": route.id,

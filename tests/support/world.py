@@ -31,11 +31,13 @@ from tollgate.facilitator.relayers import Relayers
 from tollgate.facilitator.settle import SettleService
 from tollgate.gateway.call import Parts
 from tollgate.gateway.catalogue import Catalogue
+from tollgate.gateway.function_upstream import FunctionUpstream
 from tollgate.gateway.messages import Answer, Request
-from tollgate.gateway.ports import Settler, Upstream
+from tollgate.gateway.ports import Settler
 from tollgate.gateway.serve import Gateway
 from tollgate.gateway.settling import Settling
 from tollgate.gateway.upstream import HttpUpstream
+from tollgate.gateway.upstreams import HttpFetch, Upstreams
 from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.discrepancies import Discrepancies
@@ -170,7 +172,7 @@ class World:
         self.settlements = Table(dynamo, create_table(dynamo))
         self.upstream = CountingUpstream()
         self.upstream_url = self.upstream.url
-        self.fetches: Upstream = HttpUpstream(allow_private=True, clock=time.monotonic, secrets=lambda name: name)
+        self.fetches: HttpFetch = HttpUpstream(allow_private=True, clock=time.monotonic, secrets=lambda name: name)
         self.diary = Diary()
         self.signer: Signer = LocalSigner(secrets.token_bytes(32))
         chain.give_gas(str(self.signer.address()), WEI)
@@ -224,6 +226,10 @@ class World:
         self.s3_clients += 1
         self.s3().create_bucket(Bucket=self.bucket)
         return self.s3()
+
+    def make_functions(self) -> FunctionUpstream:
+        """Nothing here asks for a Lambda function unless a test puts some there."""
+        raise AssertionError("a Lambda function was asked for")
 
     def clock(self) -> float:
         """Unix seconds in this world."""
@@ -283,7 +289,7 @@ class World:
             resends=Resends(self.table),
             chains=Chains(self.network, self.evm),
             settler=self.settles,
-            upstream=self.fetches,
+            upstream=Upstreams(self.fetches, self.make_functions),
             clock=self.clock,
             sleep=self.sleep,
             new_token=self.new_token,

@@ -45,10 +45,22 @@ class FailureKind(StrEnum):
     INVALID_ANSWER = "invalid_answer"
     INVALID_REQUEST = "invalid_request"
     SECRET_UNAVAILABLE = "secret_unavailable"
+    # Of upstreams that are Lambda functions.
+    FUNCTION_ERROR = "function_error"
+    FUNCTION_REFUSED = "function_refused"
+    FUNCTION_NOT_FOUND = "function_not_found"
+    THROTTLED = "throttled"
 
 
 # Decided before there is a connection.
-_BEFORE_DIALING = frozenset({FailureKind.ADDRESS_REFUSED, FailureKind.INVALID_REQUEST, FailureKind.SECRET_UNAVAILABLE})
+_BEFORE_DIALING = frozenset(
+    {
+        FailureKind.ADDRESS_REFUSED,
+        FailureKind.INVALID_REQUEST,
+        FailureKind.SECRET_UNAVAILABLE,
+        FailureKind.FUNCTION_REFUSED,
+    }
+)
 
 
 class UpstreamFailed(TollgateError):

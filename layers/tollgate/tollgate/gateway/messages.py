@@ -18,6 +18,36 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidBy:
+    """The payment behind a request to an upstream: its id as in answers and logs; ``amount`` is in atomic units."""
+
+    payment: str
+    payer: str
+    network: str
+    asset: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """What an upstream is asked: a buyer's request, less what proves or pays anything.
+
+    ``path`` is canonical and decoded, and so are ``params``; ``pattern`` is the route's. ``paid_by`` is ``None``
+    where nothing is paid.
+    """
+
+    method: str
+    path: str
+    raw_query: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    params: Mapping[str, str]
+    pattern: str
+    source_address: str
+    paid_by: PaidBy | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the buyer gets. Header pairs keep their order; a name may repeat."""
 

@@ -1,13 +1,15 @@
 """What the gateway needs of the outside, as Protocols; wiring.py knows who fills them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from tollgate.chain.evm import ChainCheck
 from tollgate.chain.uses import Use
-from tollgate.gateway.catalogue import Catalogue, UpstreamTarget
+from tollgate.gateway.catalogue import Catalogue
+from tollgate.gateway.messages import UpstreamRequest
 from tollgate.gateway.upstream import UpstreamAnswer
 from tollgate.payment.networks import Asset
+from tollgate.payment.routes import Target
 from tollgate.payment.settlement import SettleOutcome, SettleRequest
 from tollgate.wire.models import Authorization
 from tollgate.wire.primitives import Network
@@ -44,17 +46,8 @@ class Settler(Protocol):
 class Upstream(Protocol):
     """What is being sold."""
 
-    def fetch(
-        self,
-        target: UpstreamTarget,
-        params: Mapping[str, str],
-        method: str,
-        raw_query: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout: float,
-    ) -> UpstreamAnswer:
-        """Run the upstream exactly once. Raises ``UpstreamFailed``."""
+    def fetch(self, target: Target, request: UpstreamRequest, timeout: float) -> UpstreamAnswer:
+        """Run the upstream exactly once, within ``timeout`` seconds. Raises ``UpstreamFailed``."""
 
 
 class CatalogueSource(Protocol):

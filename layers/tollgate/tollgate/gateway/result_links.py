@@ -31,9 +31,10 @@ class ResultLinks:
         A Location elsewhere, or one that the proxy could not call, is the seller's business and stays as it is.
         """
         location = next((value for name, value in answer.headers if name == "location"), None)
-        if answer.status != 202 or location is None:
+        upstream = call.match.route.upstream
+        if answer.status != 202 or location is None or not isinstance(upstream, UpstreamTarget):
             return answer
-        place = _place(call.match.route.upstream, call.match.params, call.request.raw_query, location)
+        place = _place(upstream, call.match.params, call.request.raw_query, location)
         if place is None:
             return answer
         token = self.parts.new_token()

@@ -8,13 +8,13 @@ from tollgate.errors import BadRequest
 from tollgate.gateway.call import ANSWER_RESERVE_SECONDS, Parts
 from tollgate.gateway.catalogue import Catalogue, MethodNotAllowed
 from tollgate.gateway.forwarding import request_headers, response_headers
-from tollgate.gateway.messages import Request
+from tollgate.gateway.messages import Request, UpstreamRequest
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.run_upstream import deliverable
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
 from tollgate.payment.events import Event
 from tollgate.payment.record import Payment, StoredAnswer
-from tollgate.payment.routes import UpstreamTarget
+from tollgate.payment.routes import Target, UpstreamTarget
 from tollgate.payment.states import State
 
 _TOKEN = re.compile(r"token=([0-9a-f]{32})")
@@ -50,9 +50,7 @@ class Results:
         target = UpstreamTarget(place.url, _LONGEST_SECONDS, secret)
         left = deadline - 2 * ANSWER_RESERVE_SECONDS - self.parts.clock()
         try:
-            found = self.parts.upstream.fetch(
-                target, {}, "GET", place.query, request_headers(request.headers), b"", min(_LONGEST_SECONDS, left)
-            )
+            found = self.parts.upstream.fetch(target, _asked(request, place.query), min(_LONGEST_SECONDS, left))
         except UpstreamFailed as failed:
             return self._failed(payment, failed.kind.value, late=failed.kind is FailureKind.TIMEOUT)
         answer = StoredAnswer(found.status, response_headers(found.headers), found.body)
@@ -73,7 +71,23 @@ class Results:
         )
 
 
-def _secret(upstream: UpstreamTarget, url: str) -> tuple[str, str] | None:
+def _asked(request: Request, raw_query: str) -> UpstreamRequest:
+    return UpstreamRequest(
+        method="GET",
+        path=request.raw_path,
+        raw_query=raw_query,
+        headers=request_headers(request.headers),
+        body=b"",
+        params={},
+        pattern=request.raw_path,
+        source_address=request.source_address,
+        paid_by=None,
+    )
+
+
+def _secret(upstream: Target, url: str) -> tuple[str, str] | None:
     """The route's secret header, if the route still leads to that origin."""
+    if not isinstance(upstream, UpstreamTarget):
+        return None
     same = urlsplit(upstream.url)[:2] == urlsplit(url)[:2]
     return upstream.secret_header if same else None

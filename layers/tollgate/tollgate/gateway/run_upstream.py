@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.catalogue import Match
 from tollgate.gateway.forwarding import request_headers, response_headers
-from tollgate.gateway.messages import Request
+from tollgate.gateway.messages import PaidBy, Request, UpstreamRequest
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.result_links import ResultLinks
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
@@ -39,7 +39,7 @@ class UpstreamRunner:
 
     def run(self, call: Call, payment: Payment, until: float) -> StoredAnswer:
         """The upstream's 2xx, encoded, and kept if the table cannot take it. Raises ``NotServed``."""
-        stored = self.answer(call.request, call.match, until)
+        stored = self.answer(call.request, call.match, until, payment)
         try:
             return self.parts.payments.keep(payment, ResultLinks(self.parts).linked(call, payment, stored))
         except AnswersUnavailable as down:
@@ -48,22 +48,14 @@ class UpstreamRunner:
             outcome = _unusable("answer_not_kept", "The answer could not be kept for a resend, so it is not sold.")
             raise NotServed(outcome, "answer_not_kept") from down
 
-    def answer(self, request: Request, match: Match, until: float) -> StoredAnswer:
+    def answer(self, request: Request, match: Match, until: float, payment: Payment | None = None) -> StoredAnswer:
         """The upstream's 2xx as the caller may see it, by ``until`` (Unix seconds). Raises ``NotServed``."""
         target = match.route.upstream
         timeout = min(target.timeout_seconds, until - self.parts.clock())
         if timeout <= 0:
             raise NotServed(_timeout(), "no time left")
         try:
-            answer = self.parts.upstream.fetch(
-                target,
-                match.params,
-                request.method,
-                request.raw_query,
-                request_headers(request.headers),
-                request.body,
-                timeout,
-            )
+            answer = self.parts.upstream.fetch(target, _asked(request, match, payment), timeout)
         except UpstreamFailed as failed:
             kind = failed.kind
             outcome = _timeout() if kind is FailureKind.TIMEOUT else _unusable(kind.value)
@@ -77,6 +69,30 @@ class UpstreamRunner:
         if answer.status >= 400:
             raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored), f"status_{answer.status}")
         return stored
+
+
+def _asked(request: Request, match: Match, payment: Payment | None) -> UpstreamRequest:
+    return UpstreamRequest(
+        method=request.method,
+        path=match.path,
+        raw_query=request.raw_query,
+        headers=request_headers(request.headers),
+        body=request.body,
+        params=match.params,
+        pattern=match.route.pattern,
+        source_address=request.source_address,
+        paid_by=None if payment is None else _paid_by(payment),
+    )
+
+
+def _paid_by(payment: Payment) -> PaidBy:
+    return PaidBy(
+        payment=payment.id.digest,
+        payer=str(payment.id.payer),
+        network=str(payment.id.network),
+        asset=str(payment.id.asset),
+        amount=payment.claim.authorization.value,
+    )
 
 
 def deliverable(answer: StoredAnswer) -> bool:

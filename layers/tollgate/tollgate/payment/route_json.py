@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from tollgate.errors import ConfigurationError
-from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, UpstreamTarget
+from tollgate.payment.function_names import FunctionName
+from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, Target, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network, parse_atomic
 
@@ -59,7 +60,6 @@ def status_from_json(text: str) -> NetworkStatus:
 
 
 def _route_out(route: Route) -> dict[str, Any]:
-    secret = route.upstream.secret_header
     declared = {"input": route.input, "output": route.output}
     out: dict[str, Any] = {
         "id": route.id,
@@ -67,11 +67,7 @@ def _route_out(route: Route) -> dict[str, Any]:
         "pattern": route.pattern,
         "accepts": [r.to_json() for r in route.accepts],
         "previous": [{"requirements": p.requirements.to_json(), "until": p.until} for p in route.previous],
-        "upstream": {
-            "url": route.upstream.url,
-            "timeoutSeconds": route.upstream.timeout_seconds,
-            "secretHeader": None if secret is None else {"name": secret[0], "secret": secret[1]},
-        },
+        "upstream": _target_out(route.upstream),
         "description": route.description,
         "mimeType": route.mime_type,
         "sourceAddressResends": route.source_address_resends,
@@ -88,14 +84,6 @@ def _route_in(item: object) -> Route:
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
         "sourceAddressResends", optional=("free", "input", "output"),
     )  # fmt: skip
-    upstream = _fields(data["upstream"], "url", "timeoutSeconds", "secretHeader")
-    timeout = upstream["timeoutSeconds"]
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        raise ValueError("timeoutSeconds must be a number over 0")
-    secret: tuple[str, str] | None = None
-    if upstream["secretHeader"] is not None:
-        header = _fields(upstream["secretHeader"], "name", "secret")
-        secret = (_text(header["name"], "name"), _text(header["secret"], "secret"))
     previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
     return Route(
         id=_text(data["id"], "id"),
@@ -105,7 +93,7 @@ def _route_in(item: object) -> Route:
         previous=tuple(
             PreviousPrice(_requirements_in(p["requirements"]), _whole(p["until"], "until")) for p in previous
         ),
-        upstream=UpstreamTarget(_text(upstream["url"], "url"), float(timeout), secret),
+        upstream=_target_in(data["upstream"]),
         description=_text(data["description"], "description"),
         mime_type=_text(data["mimeType"], "mimeType"),
         source_address_resends=_flag(data["sourceAddressResends"], "sourceAddressResends"),
@@ -113,6 +101,30 @@ def _route_in(item: object) -> Route:
         output=_declared(data, "output", "example"),
         free=_flag(data.get("free", False), "free"),
     )
+
+
+def _target_out(target: Target) -> dict[str, Any]:
+    if isinstance(target, FunctionTarget):
+        return {"function": target.function, "timeoutSeconds": target.timeout_seconds}
+    secret = target.secret_header
+    return {
+        "url": target.url,
+        "timeoutSeconds": target.timeout_seconds,
+        "secretHeader": None if secret is None else {"name": secret[0], "secret": secret[1]},
+    }
+
+
+def _target_in(item: object) -> Target:
+    if isinstance(item, dict) and "function" in item:
+        upstream = _fields(item, "function", "timeoutSeconds")
+        function = FunctionName.parse(_text(upstream["function"], "function"))
+        return FunctionTarget(str(function), _seconds(upstream["timeoutSeconds"]))
+    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader")
+    secret: tuple[str, str] | None = None
+    if upstream["secretHeader"] is not None:
+        header = _fields(upstream["secretHeader"], "name", "secret")
+        secret = (_text(header["name"], "name"), _text(header["secret"], "secret"))
+    return UpstreamTarget(_text(upstream["url"], "url"), _seconds(upstream["timeoutSeconds"]), secret)
 
 
 def _requirements_in(item: object) -> Requirements:
@@ -175,6 +187,12 @@ def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} must be text")
     return value
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ValueError("timeoutSeconds must be a number over 0")
+    return float(value)
 
 
 def _whole(value: object, name: str) -> int:

@@ -16,7 +16,7 @@ from tollgate.wire.primitives import Address, Network
 
 @dataclass(frozen=True, slots=True)
 class UpstreamTarget:
-    """Where a paid request goes.
+    """An HTTP API that a paid request goes to.
 
     ``url`` is an absolute URL whose path segments may be ``{param}``s of the route's pattern;
     ``secret_header`` is (header name, name of the secret whose value it carries).
@@ -25,6 +25,17 @@ class UpstreamTarget:
     url: str
     timeout_seconds: float
     secret_header: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTarget:
+    """A Lambda function that a paid request is put to; ``function`` is its name or ARN (function_names.py)."""
+
+    function: str
+    timeout_seconds: float
+
+
+Target = UpstreamTarget | FunctionTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Route:
     pattern: str
     accepts: tuple[Requirements, ...]
     previous: tuple[PreviousPrice, ...]
-    upstream: UpstreamTarget
+    upstream: Target
     description: str = ""
     mime_type: str = ""
     source_address_resends: bool = True

@@ -13,7 +13,6 @@ from tollgate.edge.telemetry import PowertoolsJournal
 from tollgate.gateway.call import Parts
 from tollgate.gateway.catalogue_cache import CatalogueCache
 from tollgate.gateway.serve import Gateway
-from tollgate.gateway.upstream import HttpUpstream
 from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
@@ -26,6 +25,7 @@ from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.settings import read_ledger_settings, read_proxy_settings, read_settings
 from tollgate.wiring.settler import make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
+from tollgate.wiring.upstreams import make_upstreams
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,6 +49,7 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
     dynamo = boto3.client("dynamodb", config=AWS)
     payments = Table(dynamo, ledger.payments_table)
     chains = ConfiguredChains(settings, secret)
+    domain = urlsplit(proxy.public_base_url).netloc
     parts = Parts(
         payments=PaymentsLedger(payments, S3Bodies(_make_s3, proxy.answers_bucket)),
         upfront=UpfrontLedger(payments),
@@ -58,13 +59,13 @@ def make_gateway(logger: Logger, metrics: Metrics) -> Gateway:
         resends=Resends(payments),
         chains=chains,
         settler=make_settler(settings, ledger, chains, secret, journal),
-        upstream=HttpUpstream(allow_private=proxy.allow_private_upstreams, clock=time.monotonic, secrets=secret.get),
+        upstream=make_upstreams(ledger, proxy, domain, secret),
         clock=time.time,
         sleep=time.sleep,
         new_token=new_token,
         journal=journal,
         base_url=proxy.public_base_url,
-        domain=urlsplit(proxy.public_base_url).netloc,
+        domain=domain,
         by_address=proxy.source_address_resends,
         most_open=proxy.most_open,
     )
