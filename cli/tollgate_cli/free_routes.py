@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from tollgate.payment.routes import Route
+from tollgate.payment.function_names import FunctionName
+from tollgate.payment.routes import FunctionTarget, Route
 from tollgate_cli.problems import Findings
 from tollgate_cli.yaml_tree import Kind, Node
 
@@ -35,7 +36,7 @@ def check_reach(routes: Sequence[Route], nodes: Sequence[Node], findings: Findin
         if not route.free:
             continue
         for other in routes:
-            if not other.free and other.method == route.method and _meet(route.upstream.url, other.upstream.url):
+            if not other.free and other.method == route.method and _meet(route, other):
                 findings.add(
                     node.line,
                     node.inside("upstream"),
@@ -44,7 +45,7 @@ def check_reach(routes: Sequence[Route], nodes: Sequence[Node], findings: Findin
                 )
 
 
-def _meet(one: str, other: str) -> bool:
+def _meet(one: Route, other: Route) -> bool:
     (host, path), (other_host, other_path) = _place(one), _place(other)
     return (
         host == other_host
@@ -53,6 +54,13 @@ def _meet(one: str, other: str) -> bool:
     )
 
 
-def _place(url: str) -> tuple[str, list[str]]:
-    parts = urlsplit(url.lower())
+def _place(route: Route) -> tuple[str, list[str]]:
+    """Who is asked, and for which path: a function is asked for the route's own."""
+    if isinstance(route.upstream, FunctionTarget):
+        try:
+            name = FunctionName.parse(route.upstream.function).name
+        except ValueError:
+            name = route.upstream.function
+        return f"function {name}", route.pattern.lower().rstrip("/").split("/")
+    parts = urlsplit(route.upstream.url.lower())
     return parts.netloc.removesuffix(".").removesuffix(":443").removesuffix(":80"), parts.path.rstrip("/").split("/")

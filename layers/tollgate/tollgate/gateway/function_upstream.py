@@ -62,9 +62,7 @@ class FunctionUpstream:
         try:
             if FunctionName.parse(target.function).name in self._own:
                 raise UpstreamFailed(FailureKind.FUNCTION_REFUSED)
-            payload = function_payload(
-                request, domain=self._domain, now=self._now(), request_id=secrets.token_hex(16)
-            )
+            payload = function_payload(request, domain=self._domain, now=self._now(), request_id=secrets.token_hex(16))
         except ValueError as error:
             raise UpstreamFailed(FailureKind.INVALID_REQUEST) from error
         try:
