@@ -91,6 +91,16 @@ def _upstream_times_out(run: Run) -> None:
     run.world.upstream.seconds = 5.0
 
 
+def _whole(run: Run) -> None:
+    """The invocation has the time that API Gateway gives it: settlement and the run fit into one."""
+    run.buyer.seconds = 29.0
+
+
+def _whole_and_upstream_fails(run: Run) -> None:
+    _whole(run)
+    run.world.upstream.status = 503
+
+
 def _receipts_hidden(run: Run) -> None:
     run.world.node.receipts_hidden_until = START + 25
 
@@ -319,5 +329,8 @@ UPFRONT = tuple(
     replace(scenario, end=_ENDS[scenario.end], flow="upfront")
     for scenario in AUTHORIZATION
     if scenario.name not in _NOT_UPFRONT
+) + (
+    Scenario("happy, in one invocation", "FULFILLED", _whole, flow="upfront"),
+    Scenario("upstream 503, in one invocation", "REFUND_DUE", _whole_and_upstream_fails, flow="upfront"),
 )
 SCENARIOS = AUTHORIZATION + UPFRONT

@@ -14,7 +14,7 @@ from tests.crash.scenarios import SCENARIOS
 from tests.crash.walk import Scenario
 
 # Pieces of a scenario's pairs, for the workers to share.
-PARTS = 6 if EVERYTHING else 2 if WIDE else 1
+PARTS = 4 if EVERYTHING else 2 if WIDE else 1
 
 of_each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.name}-{s.flow}".replace(" ", "_"))
 

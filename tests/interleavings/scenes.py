@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.crash.invariants import ALL, Watch, broken
-from tests.crash.walk import MINUTE, Run, Scenario, standing_offer
+from tests.crash.walk import MINUTE, PATHS, Run, Scenario, add_upfront_route, standing_offer
 from tests.interleavings.stage import Stage
 from tests.support.buyer import decode, encode
 from tests.support.fakes.client import Buyer, Told
@@ -18,6 +18,7 @@ from tests.support.fakes.effects import Plan
 from tests.support.fakes.world import START
 from tests.support.world import ELSEWHERE
 from tollgate.payment.settlement import SettleOutcome
+from tollgate.payment.states import State
 
 Work = Callable[[], Any]
 
@@ -30,10 +31,14 @@ class Scene(Run):
     payer_spends = False
     # Who gave up: a buyer need not come to its body.
     leaves = False
+    flow = "authorization"
 
     def __init__(self, plan: Plan | None = None) -> None:
-        self.scenario = Scenario(type(self).__name__, "", payer_spends=self.payer_spends, buyer_leaves=self.leaves)
+        self.scenario = Scenario(
+            type(self).__name__, "", payer_spends=self.payer_spends, buyer_leaves=self.leaves, flow=self.flow
+        )
         self.world = Stage(plan)  # type: ignore[assignment]
+        add_upfront_route(self.world)
         self.watch = Watch(self)
         self._sweep_at = START + MINUTE
         self.buyers: list[Buyer] = []
@@ -64,6 +69,7 @@ class Scene(Run):
                 buyer.pursue(buyer.signed[-1])
         self._until_quiet()
         self.world.effects.counting = False
+        self._heal()
         self._next_buyer()
         for breach in self.watch.breaches:
             raise breach
@@ -119,8 +125,8 @@ class SamePayment(Scene):
     copies = 2
 
     def prepare(self) -> None:
-        self.buyer = self.new_buyer(1)
-        self.header = self.buyer.sign(standing_offer())
+        self.buyer = self.new_buyer(1, path=PATHS[self.flow])
+        self.header = self.buyer.sign(standing_offer(self.flow))
 
     def jobs(self) -> Sequence[Work]:
         return [attempt(self.buyer, self.header)] * self.copies
@@ -174,8 +180,25 @@ class CopiedAndResent(Copied):
         return [attempt(self.buyer, self.header), attempt(self.buyer, self.header), self.steal]
 
 
+class PaidFirst(SamePayment):
+    """The money comes first, and then the one run."""
+
+    flow = "upfront"
+
+
+class PaidFirstAndFailed(UpstreamFails):
+    """The money came, and the one run brings nothing: it is owed, once."""
+
+    flow = "upfront"
+
+    def end(self, jobs: Sequence[Job]) -> None:
+        super().end(jobs)
+        if len(self.world.rows("RFD#")) != 1:
+            raise broken(self, "I7", "what is owed back stands in one row")
+
+
 class OneBalance(Scene):
-    """Two payments of one payer, whose balance is enough for one of them."""
+    """Two payments of one payer, whose balance is enough for one of them: nothing is served on the other."""
 
     leaves = True
     payer_spends = True
@@ -191,6 +214,8 @@ class OneBalance(Scene):
         return [attempt(self.one, self.headers[0]), attempt(self.other, self.headers[1])]
 
     def calm(self) -> None:
+        if len(self.world.upstream.runs) > 1:
+            raise broken(self, "payers", "two payments over one balance were both served")
         self.world.routes[0] = self.world.route("weather", "GET", "/weather/{city}")
 
 
@@ -238,6 +263,21 @@ class TwoReconcilers(OwnerDied):
 
     def jobs(self) -> Sequence[Work]:
         return [self.world.reconcile, self.world.reconcile]
+
+
+class TwoReconcilersOverThePaid(TwoReconcilers):
+    """The money came first, and the owner died before the run: one of them ends it."""
+
+    flow = "upfront"
+    leaves = True
+    died_at = 9
+
+    def prepare(self) -> None:
+        super().prepare()
+        payment = self.world.all_payments()[0]
+        if payment.state is not State.SETTLED:
+            raise AssertionError(f"the owner was to die once it was paid, not {payment.state}")
+        self.world.advance(payment.claim.authorization.valid_before + 1800 - self.world.clock.now)
 
 
 class TwoReconcilersOverTheUnserved(TwoReconcilers):

@@ -4,6 +4,7 @@ Hypothesis chooses the steps. What must hold is watched while they are made (wri
 are read off the end, once reconcile has been left alone with a world that works again.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -83,6 +84,18 @@ class Purchases(RuleBasedStateMachine):
         told = buyer.send(self.headers[which], how)
         if 200 <= told.answer.status < 300:
             buyer.body = told.answer.body
+
+    @rule(which=st.integers(0, MOST_BUYERS))
+    def pay_again(self, which: int) -> None:
+        """A buyer who does not follow the rules: told 503, it signs another payment for the same request."""
+        which %= len(self.headers)
+        buyer = self.run.buyers[which]
+        last = buyer.told[-1] if buyer.told else None
+        if last is None or last.answer.status != 503 or len(buyer.signed) >= buyer.most_signatures:
+            return
+        self.count("second payments")
+        self.headers[which] = buyer.sign(standing_offer(self.flow))
+        self.send(which)
 
     # Others.
 
@@ -186,6 +199,18 @@ class Purchases(RuleBasedStateMachine):
         self.count("fee changes")
         self.run.world.node.base_fee = BASE_FEE * times
 
+    @rule(mines=st.booleans())
+    def mining(self, mines: bool) -> None:
+        """Blocks take no transaction of anybody's, or do again."""
+        self.count("mining stopped or started")
+        self.run.world.node.takes = mines
+
+    @rule(every=st.sampled_from([0, 2, 3]))
+    def throttle(self, every: int) -> None:
+        """DynamoDB throttles one request in so many, or none."""
+        self.count("throttling changes")
+        self.run.world.dynamo.throttle = one_in(every) if every else None
+
     @rule(wei=st.sampled_from([0, WEI]))
     def gas(self, wei: int) -> None:
         """The relayer's tank."""
@@ -210,12 +235,26 @@ class Purchases(RuleBasedStateMachine):
         world = self.run.world
         world.node.down = False
         world.node.base_fee = BASE_FEE
+        world.node.takes = True
+        world.dynamo.throttle = None
         world.node.give_gas(str(world.signer.address()), WEI)
         world.effects.plan = dict(world.effects.fired)
         world.effects.script.clear()
         self.run.buyer, self.run.header = self.run.buyers[0], self.headers[0]
         self.run.wait(900)
         self.run.check()
+
+
+def one_in(every: int) -> Callable[[str], bool]:
+    """Says of every so many-th request that it is too much."""
+    seen = 0
+
+    def throttle(_operation: str) -> bool:
+        nonlocal seen
+        seen += 1
+        return seen % every == 0
+
+    return throttle
 
 
 class PurchasesUpfront(Purchases):

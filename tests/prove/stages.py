@@ -18,10 +18,7 @@ FIGURES = BUILD / "prove"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """``pytest`` are its arguments, ``environment`` makes its suites run in full; ``in_test``: `make test` has it.
-
-    ``shortened`` replaces the environment where it all has to fit into CI; ``in_ci``: whether it can.
-    """
+    """``pytest`` are its arguments, ``environment`` makes its suites run in full; ``in_test``: `make test` has it."""
 
     name: str
     what: str
@@ -29,8 +26,6 @@ class Stage:
     environment: tuple[tuple[str, str], ...] = ()
     workers: int = 2
     in_test: bool = False
-    shortened: tuple[tuple[str, str], ...] = ()
-    in_ci: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +48,19 @@ STAGES: tuple[Stage, ...] = (
         "every effect killed before and after, alone and in pairs",
         ("tests/crash",),
         (("TOLLGATE_CRASH", "all"),),
-        shortened=(("TOLLGATE_CRASH", "wide"),),
     ),
     Stage(
         "interleavings",
         "requests stepped through every order of their effects",
         ("tests/interleavings",),
         (("TOLLGATE_INTERLEAVINGS", "all"),),
-        # `make test` walks the shorter ones; all of them take longer than CI has.
-        in_ci=False,
     ),
     Stage("kills", "SIGKILL at random moments of real paid calls", ("tests/kills",), workers=0),
     Stage("side by side", "the official SDK in the same situations", ("tests/prove/test_side_by_side.py",), workers=0),
 )
 
 
-def run(stage: Stage, workers: int, *, short: bool = False) -> Ran:
+def run(stage: Stage, workers: int) -> Ran:
     """Run one stage; its output goes where ours goes."""
     FIGURES.mkdir(parents=True, exist_ok=True)
     report = FIGURES / f"{re.sub(r'[^a-z]+', '_', stage.name)}.xml"
@@ -78,7 +70,7 @@ def run(stage: Stage, workers: int, *, short: bool = False) -> Ran:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n", str(count), f"--junitxml={report}", *stage.pytest],
         cwd=ROOT,
-        env={**os.environ, **dict((stage.shortened if short else ()) or stage.environment)},
+        env={**os.environ, **dict(stage.environment)},
         check=False,
     )
     tests, failed, skipped = _counts(report)

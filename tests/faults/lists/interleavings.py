@@ -11,6 +11,13 @@ _MACHINE = (
 
 SABOTAGES = (
     Sabotage(
+        "two requests at once pass over one balance",
+        "ledger/payers.py",
+        "#open < :most AND open_value <= :room",
+        "#open < :most AND :room >= :room",
+        _TWO + "[OneBalance]",
+    ),
+    Sabotage(
         "of two copies of a payment both are claimed",
         "ledger/payments.py",
         "[Put(claim_item(claim)), enter(claim, within)",

@@ -22,7 +22,7 @@ from tollgate.wire.primitives import Address, Bytes32
 
 BALANCE = 1_000_000
 # Seconds between resends; after the last one the client gives up.
-PAUSES = (2, 5, 20, 20, 60, 120, 300, 900, 1800)
+PAUSES = (2, 20, 60, 180, 600, 1800)
 MOST_SIGNATURES = 2
 MOST_SIGN_INS = 8
 
@@ -141,9 +141,8 @@ class Buyer:
         """Send a payment, and whatever it takes afterwards."""
         told = self._deliver(header)
         signed_in = 0
-        for pause in PAUSES:
-            if self.body is not None:
-                return told
+        pauses = iter(PAUSES)
+        while self.body is None:
             if told.offer is not None:
                 # Told that this one was not charged: only now may another be signed.
                 if len(self.signed) >= self.most_signatures:
@@ -154,11 +153,11 @@ class Buyer:
                 # Asked to show the wallet: a signature that pays nothing.
                 signed_in += 1
                 told = self._deliver(header, self.sign_in(json.loads(told.answer.body)["details"]["signIn"]))
-            elif not _unknown(told):
-                return told
-            else:
+            elif _unknown(told) and (pause := next(pauses, None)) is not None:
                 (self.wait or self.world.advance)(pause)
                 told = self._deliver(header)
+            else:
+                return told
         return told
 
     def _deliver(self, header: str, sign_in: str | None = None) -> Told:

@@ -34,6 +34,8 @@ class FakeDynamo:
         self.observers: list[Observer] = []
         self.throttle: Callable[[str], bool] | None = None
         self.requests = 0
+        # How often an item was written or removed.
+        self.changes = 0
         self._effects = effects
 
     def create(self, name: str) -> str:
@@ -165,6 +167,7 @@ class FakeDynamo:
         return {} if shown is None else {"Attributes": dict(shown)}
 
     def _store(self, table: str, key: str, new: Item | None) -> None:
+        self.changes += 1
         items = self._table(table)
         old = items.get(key)
         if new is None:

@@ -34,8 +34,8 @@ class Process:
     name: str
     number: int
     alive: bool = True
-    # The payment header that it was called with, if it was.
-    about: str = ""
+    # The payment that it runs the upstream for, if it does: its digest. A second payment may end the first one.
+    runs: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"

@@ -65,6 +65,7 @@ class FakeNode:
         self._base_fee = BASE_FEE
         self.down = False
         self.waits = False
+        self._takes = True
         self.receipts_hidden_until = 0.0
         self.pool: list[Sent] = []
         self.blocks: dict[int, Block] = {}
@@ -79,6 +80,16 @@ class FakeNode:
         self._forks: list[tuple[int, int]] = [(0, 0)]
         self._genesis = int(clock.now) - FIRST_HEAD * BLOCK_SECONDS
         self._mined_up_to = FIRST_HEAD
+
+    @property
+    def takes(self) -> bool:
+        """Whether blocks take transactions."""
+        return self._takes
+
+    @takes.setter
+    def takes(self, yes: bool) -> None:
+        self.catch_up()
+        self._takes = yes
 
     @property
     def base_fee(self) -> int:
@@ -105,6 +116,11 @@ class FakeNode:
         """An account's tokens, atomic units."""
         self.catch_up()
         return int.from_bytes(self._evm.call(self.token, calldata("balanceOf(address)", owner)).output, "big")
+
+    def gas_balance(self, owner: str) -> int:
+        """An account's wei."""
+        self.catch_up()
+        return self._ether.get(owner.lower(), 0)
 
     def accept(self, raw: bytes) -> str:
         """Take a transaction of anybody's into the pool; its hash. Raises ``ValueError`` if it is refused."""
@@ -360,7 +376,7 @@ class FakeNode:
         nonces: dict[str, int] = {}
         taken: list[Sent] = []
         ether = dict(self._ether)
-        moved = bool(self.pool)
+        moved = bool(self.pool) and self._takes
         while moved:
             moved = False
             for sent in self.pool:

@@ -62,7 +62,7 @@ class FakeUpstream:
         self.failure: FailureKind | None = None
         self.seconds = 0.1
         self.padding = 0
-        # The payment header of every run, and of those whose answer was a 2xx, with its body.
+        # The payment (its digest) of every run, and of those whose answer was a 2xx, with its body.
         self.runs: list[str] = []
         self.served: list[tuple[str, bytes]] = []
 
@@ -80,7 +80,7 @@ class FakeUpstream:
 
         def run() -> UpstreamAnswer:
             process = self._effects.current()
-            paid_by = process.about if process else ""
+            paid_by = process.runs if process else ""
             self.runs.append(paid_by)
             number = len(self.runs)
             self._sleep(min(self.seconds, timeout))

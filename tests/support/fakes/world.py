@@ -71,10 +71,13 @@ class FakeWorld(World):
         self.late: list[tuple[str, float]] = []
         # Called with every answer as it leaves.
         self.on_answer: list[Callable[[Request, Answer], None]] = []
+        self._read: list[Payment] = []
+        self._read_at = -1
         # Warm instances: what a crash takes with it.
         self._gateways: list[Gateway] = []
         self._services: list[SettleService] = []
         self.evm = EvmChain(self.node, info)
+        self.dynamo.observers.append(self._begins)
         self._assemble(info, asset)
         self.settles = FunctionSettler(self._lambda, "settle", SETTLE_SECONDS, self.diary)
         self.gateway = self.make_gateway()
@@ -97,6 +100,11 @@ class FakeWorld(World):
         self._gateways.clear()
         self._services.clear()
 
+    def memories(self) -> list[object]:
+        """How many warm gateways there are, and what each warm settle remembers of its relayer's nonces."""
+        ledgers = [service._ledger for service in self._services]
+        return [len(self._gateways), *((str(one._queues), str(one._above)) for one in ledgers)]  # type: ignore[attr-defined]
+
     def advance(self, seconds: float) -> None:
         """Pass time."""
         self.clock.advance_to(self.clock.now + seconds)
@@ -109,6 +117,12 @@ class FakeWorld(World):
             return self.clock.together([(f"job {n}", work) for n, work in enumerate(works)], pick, stalls=stalls)
         finally:
             self.effects.gate = None
+
+    def _begins(self, _table: str, key: str, _old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        """Whoever moves a payment to a run is about to run it."""
+        process = self.effects.current()
+        if process and key.startswith("PAY#") and new and new["state"]["S"] in ("EXECUTING", "EXECUTING_PAID"):
+            process.runs = key.removeprefix("PAY#")
 
     # Processes.
 
@@ -123,7 +137,6 @@ class FakeWorld(World):
                 watcher(request, answer)
 
         with self.effects.process("proxy") as process:
-            process.about = request.headers.get("payment-signature", "")
             gateway = self._gateways.pop() if self._gateways else self._cold_gateway()
             try:
                 answer = self._answer(gateway, request, deadline)
@@ -201,7 +214,9 @@ class FakeWorld(World):
 
     def all_payments(self) -> list[Payment]:
         """Every payment in the ledger."""
-        return [read_payment(item) for item in self.rows("PAY#")]
+        if self._read_at != self.dynamo.changes:
+            self._read, self._read_at = [read_payment(item) for item in self.rows("PAY#")], self.dynamo.changes
+        return self._read
 
     def all_settlements(self) -> list[Settlement]:
         """Every settlement in the ledger."""
