@@ -325,11 +325,12 @@ AUTHORIZATION = (
 # dies, the payment ends REFUND_DUE.
 _NOT_UPFRONT = frozenset({"cancelled while the upstream runs", "preempted while the upstream runs"})
 _ENDS = {"SETTLED": "FULFILLED", "RELEASED": "REFUND_DUE", "UNPAID": "UNPAID"}
-UPFRONT = tuple(
-    replace(scenario, end=_ENDS[scenario.end], flow="upfront")
-    for scenario in AUTHORIZATION
-    if scenario.name not in _NOT_UPFRONT
-) + (
+UPFRONT = (
+    *(
+        replace(scenario, end=_ENDS[scenario.end], flow="upfront")
+        for scenario in AUTHORIZATION
+        if scenario.name not in _NOT_UPFRONT
+    ),
     Scenario("happy, in one invocation", "FULFILLED", _whole, flow="upfront"),
     Scenario("upstream 503, in one invocation", "REFUND_DUE", _whole_and_upstream_fails, flow="upfront"),
 )
