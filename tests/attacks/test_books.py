@@ -92,7 +92,7 @@ def test_a98_every_event_may_come_twice(functions: Functions) -> None:
 
 
 def test_a102_nobody_reads_a_payment_by_guessing_or_knowing_its_id(functions: Functions) -> None:
-    """There is no look-up by id: not of a guessed one, and not of the real one, which is in every receipt's 409."""
+    """The id alone opens nothing: not a guessed one, and not the real one, which is in every resend's 409."""
     upstream = CountingUpstream()
     try:
         functions.sell("GET", "/goods", upstream.url + "/goods")

@@ -1,5 +1,6 @@
 """docs/openapi.yaml against the real handlers: every documented status occurs, and what comes is what is written."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,21 +8,28 @@ from typing import Any
 import pytest
 import schemathesis
 import yaml
+from eth_account.signers.local import LocalAccount
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from local.chain import Chain
-from tests.support.functions import Functions
+from tests.support.buyer import decode, encode, fresh_signature
+from tests.support.functions import HOST, Functions
 from tests.support.lambda_events import Reply
 from tests.support.sellers import SETTLE, SUPPORTED, VERIFY, SellerElsewhere
+from tests.support.upstream import CountingUpstream
 from tests.template.cfn import load, of_type
+from tollgate.payment.identity import PaymentId
+from tollgate.wire.parse import parse_payment
 from tollgate.wire.reasons import Reason
 
 FILE = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
 REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource(DOCUMENT, DRAFT202012))
 CHALLENGE = "/x402/challenge"
+PAYMENTS, RECEIPTS, DID = "/x402/payments/{id}", "/x402/receipts/{transaction}", "/x402/did.json"
+ID = "ab" * 32
 ROUTE = "/weather/paris"
 BROWSER = {"accept": "text/html", "user-agent": "Mozilla/5.0"}
 
@@ -36,6 +44,29 @@ class Api:
         functions.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}")
         functions.sell("POST", "/orders", "http://127.0.0.1:9/orders")
         self.seller = SellerElsewhere(functions)
+        self._paid: tuple[LocalAccount, str, str] | None = None
+
+    def paid(self) -> tuple[LocalAccount, str, str]:
+        """A payer, and the id and the transaction of a settled payment; the same one every time."""
+        if self._paid is None:
+            upstream = CountingUpstream()
+            try:
+                self.functions.sell("GET", "/tea", upstream.url + "/tea")
+                self.functions.cold("proxy")
+                payer = self.functions.buyer()
+                payment = self.functions.sign(payer, self.functions.offer("GET", "/tea"))
+                answer = self.functions.request("GET", "/tea", payment=payment)
+            finally:
+                upstream.stop()
+            digest = PaymentId.of(parse_payment(encode(payment))).digest
+            self._paid = (payer, digest, decode(answer.headers["payment-response"])["transaction"])
+        return self._paid
+
+    def sign_in(self, account: LocalAccount, digest: str, *, age: float = 0) -> dict[str, str]:
+        """The header of whoever asks for a record."""
+        how = {"domain": HOST, "uri": f"https://{HOST}/", "version": "1", "type": "eip191", "requestId": digest}
+        how["chainId"] = str(self.functions.chain.info.network)
+        return {"sign-in-with-x": fresh_signature(account, how, now=time.time() - age)}
 
     def envelope(self) -> dict[str, Any]:
         """A new payment."""
@@ -111,6 +142,74 @@ def refused(path: str) -> Call:
     )
 
 
+def record(api: Api) -> Reply:
+    """A payer asks how a payment stands."""
+    payer, digest, _ = api.paid()
+    return api.functions.request("GET", f"/x402/payments/{digest}", headers=api.sign_in(payer, digest))
+
+
+def receipt(query: str = "") -> Call:
+    """A payer asks for a receipt."""
+
+    def call(api: Api) -> Reply:
+        payer, digest, transaction = api.paid()
+        url = f"/x402/receipts/{transaction}{query}"
+        return api.functions.request("GET", url, headers=api.sign_in(payer, digest))
+
+    return call
+
+
+def reversed_receipt(api: Api) -> Reply:
+    """The same, of a payment whose block is gone."""
+    key = {"pk": {"S": f"PAY#{api.paid()[1]}"}}
+    table = api.functions.resource("PaymentsTable")
+    before = api.functions.client("dynamodb").get_item(TableName=table, Key=key)["Item"]
+    changed = before | {"state": {"S": "REVERSED"}}
+    return api.broken("records", "PaymentsTable", changed, lambda: receipt()(api))
+
+
+def broken_record(url: str) -> Call:
+    """A payment whose item cannot be read."""
+    item = {"pk": {"S": f"PAY#{ID}"}}
+
+    def call(api: Api) -> Reply:
+        signed = api.sign_in(api.functions.buyer(), ID)
+        return api.broken("records", "PaymentsTable", item, lambda: get(url, **signed)(api))
+
+    return call
+
+
+def receipt_of_a_chain_that_is_down(api: Api) -> Reply:
+    """The RPC secret names an endpoint where nobody listens."""
+    made, network = api.functions.made, str(api.functions.chain.info.network)
+    api.paid()
+    made.put_secret(made.rpc_secret, {network: ["http://127.0.0.1:9"]})
+    api.functions.cold("records")
+    try:
+        return receipt("?check=chain")(api)
+    finally:
+        made.put_secret(made.rpc_secret, {network: [api.functions.chain.url]})
+        api.functions.cold("records")
+
+
+def did_without_a_key(api: Api) -> Reply:
+    """Records whose key is not told."""
+    loaded = api.functions.loaded["records"]
+    told = loaded.environment
+    loaded.environment = {**told, "TOLLGATE_RECEIPT_KEY": ""}
+    api.functions.cold("records")
+    try:
+        return get(DID)(api)
+    finally:
+        loaded.environment = told
+        api.functions.cold("records")
+
+
+def stale(url: str) -> Call:
+    """With a signature of an hour ago."""
+    return lambda api: get(url, **api.sign_in(api.functions.buyer(), ID, age=3600))(api)
+
+
 CASES: list[tuple[str, str, int, Call]] = [
     (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}")),
     (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}", **BROWSER)),
@@ -119,6 +218,26 @@ CASES: list[tuple[str, str, int, Call]] = [
     (CHALLENGE, "get", 405, get(f"{CHALLENGE}?path=/orders&method=GET")),
     (CHALLENGE, "get", 500, bad_status("challenge", f"{CHALLENGE}?path={ROUTE}")),
     (CHALLENGE, "get", 503, no_gas),
+    (PAYMENTS, "get", 200, record),
+    (RECEIPTS, "get", 200, receipt()),
+    (RECEIPTS, "get", 200, receipt("?check=chain")),
+    (RECEIPTS, "get", 409, reversed_receipt),
+    (RECEIPTS, "get", 503, receipt_of_a_chain_that_is_down),
+    *(
+        case
+        for path, url in ((PAYMENTS, f"/x402/payments/{ID}"), (RECEIPTS, f"/x402/receipts/0x{ID}"))
+        for case in (
+            (path, "get", 400, get(f"{url}?check=everything")),
+            (path, "get", 400, get(url, **{"sign-in-with-x": "e30="})),
+            (path, "get", 403, stale(url)),
+            (path, "get", 404, get(url)),
+            (path, "get", 431, get(url, **{"sign-in-with-x": "A" * 8196})),
+            (path, "get", 500, broken_record(url)),
+        )
+    ),
+    (DID, "get", 200, get(DID)),
+    (DID, "get", 400, get(f"{DID}?a=b")),
+    (DID, "get", 500, did_without_a_key),
     (SUPPORTED, "get", 200, get(SUPPORTED)),
     (SUPPORTED, "get", 500, bad_status("supported", SUPPORTED)),
     *(
@@ -173,7 +292,10 @@ def test_the_document_is_openapi_with_sound_schemas() -> None:
     operations = [found.ok().label for found in schemathesis.openapi.from_path(FILE).get_all_operations()]
     assert sorted(operations) == [
         "GET /x402/challenge",
+        "GET /x402/did.json",
         "GET /x402/facilitator/supported",
+        "GET /x402/payments/{id}",
+        "GET /x402/receipts/{transaction}",
         "POST /x402/facilitator/settle",
         "POST /x402/facilitator/verify",
     ]

@@ -17,14 +17,18 @@ from local.stack import LocalStack
 from tests.interop.sellers import add_seller
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
-OPERATIONS = 4  # challenge, verify, settle, supported
+OPERATIONS = 7  # challenge, payment, receipt, did, verify, settle, supported
 EXAMPLES = 15  # per operation and phase
 # The methods of API Gateway's HTTP APIs: what it does with another one, such as TRACE, is not ours.
-# For challenge a 402 is success; a made-up path has no offer, or no one meaning.
+# For challenge a 402 is success; a made-up path has no offer, or no one meaning. A made-up payment is nobody's.
 CONFIG = """\
 [[operations]]
 include-path = "/x402/challenge"
 checks.positive_data_acceptance.expected-statuses = [402, 400, 404, 405]
+
+[[operations]]
+include-path-regex = "/x402/(payments|receipts)/"
+checks.positive_data_acceptance.expected-statuses = [400, 403, 404, 431]
 
 [phases.coverage]
 unexpected-methods = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]

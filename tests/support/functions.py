@@ -14,6 +14,7 @@ while it is, per handler call, and put back when it closes.
 
 import contextlib
 import itertools
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -246,7 +247,10 @@ class Functions:
             route["Properties"]["RouteKey"]: route["Properties"]["Target"]["Fn::Sub"]
             for route in of_type(self.template, "AWS::ApiGatewayV2::Route").values()
         }
-        key = next((k for k in (f"{method} {path}", f"ANY {path}") if k in routes), "$default")
+        exact = (k for k in (f"{method} {path}", f"ANY {path}") if k in routes)
+        # As API Gateway has it: an exact path goes before one with a parameter, which takes one segment.
+        loose = (k for k in routes if "{" in k and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", k), f"ANY {path}"))
+        key = [*exact, *loose, "$default"][0]
         integration = routes[key].removeprefix("integrations/${").removesuffix("}")
         target = self.template["Resources"][integration]["Properties"]["IntegrationUri"]["Fn::GetAtt"][0]
         return key, str(target).removesuffix("Function").lower()

@@ -28,7 +28,7 @@ FINAL_SECONDS = 2_000
 _SHORT = 9.0
 _PASS = 12.0
 _EVERYTHING = ("eth_chainId", "eth_getTransactionReceipt", *SEND)
-HTTP = ("proxy", "challenge", "verify", "settle", "supported")
+HTTP = ("proxy", "challenge", "verify", "settle", "supported", "records")
 
 
 @dataclass
@@ -92,6 +92,7 @@ class _Day:
         self._refund()
         self._block_gone()
         self._seller_elsewhere()
+        self._records()
         self._bugs()
 
     def _open(self) -> None:
@@ -265,6 +266,18 @@ class _Day:
             assert refused.status == 401
             answer = self._post(path, message, key).json()
             assert answer.get("isValid", answer.get("success")) is True, answer
+
+    def _records(self) -> None:
+        """A payer reads how a payment stands, and has its receipt signed, with a look at the chain."""
+        payment = self._payment()
+        assert self._pay(payment) == 200
+        digest = self._id(payment).digest
+        transaction = self.functions.invoke("records", {"op": "receipt", "payment": digest})["transaction"]
+        for path in (f"/x402/payments/{digest}", f"/x402/receipts/{transaction}?check=chain"):
+            how = self.functions.request("GET", path).json()["details"]["signIn"]
+            how |= {"requestId": digest, "chainId": str(self.chain.info.network)}
+            signed = fresh_signature(self._buyer, how)
+            assert self.functions.request("GET", path, headers={"sign-in-with-x": signed}).status == 200
 
     def _bugs(self) -> None:
         """An event that API Gateway never sends stands for a bug."""

@@ -44,6 +44,9 @@ def test_every_request_reaches_its_function_in_payload_format_2(template: dict[s
         "ANY /x402/facilitator/verify": "VerifyFunction",
         "ANY /x402/facilitator/settle": "SettleFunction",
         "ANY /x402/facilitator/supported": "SupportedFunction",
+        "ANY /x402/payments/{id}": "RecordsFunction",
+        "ANY /x402/receipts/{transaction}": "RecordsFunction",
+        "ANY /x402/did.json": "RecordsFunction",
         "$default": "ProxyFunction",
     }
     (stage,) = of_type(template, "AWS::ApiGatewayV2::Stage").values()
@@ -73,9 +76,12 @@ def test_sellers_elsewhere_have_a_narrower_throttle_of_their_own(template: dict[
     assert stage["Properties"]["RouteSettings"] == {
         "ANY /x402/facilitator/verify": narrow,
         "ANY /x402/facilitator/settle": narrow,
+        # A receipt takes two signatures of the account's quota, which the relayer needs.
+        "ANY /x402/receipts/{transaction}": {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20},
+        "ANY /x402/payments/{id}": {"ThrottlingRateLimit": 20, "ThrottlingBurstLimit": 40},
     }
     # Settings of a route that does not exist yet fail the deployment.
-    assert stage["DependsOn"] == ["VerifyRoute", "SettleRoute"]
+    assert stage["DependsOn"] == ["VerifyRoute", "SettleRoute", "PaymentsRoute", "ReceiptsRoute"]
     for what in ("Rate", "Burst"):
         default = {
             name: template["Parameters"][f"{name}{what}"]["Default"] for name in ("FacilitatorThrottle", "Throttle")
@@ -124,7 +130,7 @@ def test_a77_timeouts_nest(template: dict[str, Any]) -> None:
     assert settle + INVOKE_MARGIN_SECONDS < proxy < api_seconds == API_LIMIT_SECONDS
     assert settle + INVOKE_MARGIN_SECONDS < reconcile
     assert settle < resources["SettleIntegration"]["Properties"]["TimeoutInMillis"] / 1000 <= FACILITATOR_SECONDS
-    for name in ("Challenge", "Verify", "Supported"):
+    for name in ("Challenge", "Verify", "Supported", "Records"):
         assert resources[f"{name}Function"]["Properties"]["Timeout"] <= FACILITATOR_SECONDS
     for caller in ("ProxyFunction", "ReconcileFunction"):
         told = resources[caller]["Properties"]["Environment"]["Variables"]["TOLLGATE_SETTLE_TIMEOUT"]
@@ -171,6 +177,8 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
         "ProxyFunctionName": {"Ref": "ProxyFunction"},
         "SettleFunctionName": {"Ref": "SettleFunction"},
         "ReconcileFunctionName": {"Ref": "ReconcileFunction"},
+        "RecordsFunctionName": {"Ref": "RecordsFunction"},
+        "ReceiptKeyId": {"Ref": "ReceiptKey"},
         "RelayerKeyId": {"Ref": "RelayerKey"},
     }
 

@@ -55,6 +55,13 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "POWERTOOLS_SERVICE_NAME": "supported",
         "TOLLGATE_FACILITATOR_URL": {"Ref": "FacilitatorUrl"},
     },
+    "RecordsFunction": {
+        **SHARED,
+        **BASE_URL,
+        "POWERTOOLS_SERVICE_NAME": "records",
+        "TOLLGATE_PAYMENTS_TABLE": {"Ref": "PaymentsTable"},
+        "TOLLGATE_RECEIPT_KEY": {"Fn::GetAtt": ["ReceiptKey", "Arn"]},
+    },
     "SettleFunction": {
         **SHARED,
         **SELLERS,

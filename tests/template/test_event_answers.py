@@ -27,6 +27,7 @@ STATUS = {
     "proxy_options": 204,
     "proxy_post_paid": 402,
     "proxy_preflight": 204,
+    "records_payment_get": 404,
     "verify_no_key": 401,
 }
 
@@ -105,6 +106,7 @@ def test_the_other_events_are_answered_too(stack: Functions) -> None:
     status = stack.invoke("settle", EVENTS["settle_relayers"])
     assert status["networks"][0]["hasGas"] is True
     assert stack.invoke("settle", EVENTS["settle_doctor"])["relayers"]
+    assert stack.invoke("records", EVENTS["records_receipt"])["code"] == "unknown_payment"
     settled = stack.invoke("settle", EVENTS["settle_settle"])
     assert settled["outcome"] in ("failed", "refused")
     assert stack.invoke("reconcile", EVENTS["reconcile_schedule"]) == {"visited": 0}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.cfn import ROOT
+from tests.template.cfn import ROOT, load, of_type
 from tollgate.payment.networks import network_info
 from tollgate.payment.settlement import SettleRequest
 from tollgate.schemes.exact import eip3009
@@ -33,6 +33,9 @@ def test_every_function_has_events() -> None:
         "proxy_post_paid",
         "proxy_preflight",
         "reconcile_schedule",
+        "records_did_get",
+        "records_payment_get",
+        "records_receipt",
         "settle_doctor",
         "settle_post",
         "settle_post_v1",
@@ -79,6 +82,18 @@ def test_a_paid_event_carries_a_payment_that_its_payer_signed(name: str) -> None
     identifier = identifier_of(payment)
     assert identifier is not None
     assert is_secret(identifier)
+
+
+@pytest.mark.parametrize("name", ["records_did_get", "records_payment_get"])
+def test_a_records_event_is_what_its_route_sends(name: str) -> None:
+    """Under a route key of the template; nobody has signed in."""
+    event = _event(name)
+    keys = {route["Properties"]["RouteKey"] for route in of_type(load(), "AWS::ApiGatewayV2::Route").values()}
+    assert event["routeKey"] == event["requestContext"]["routeKey"]
+    assert event["routeKey"] in keys
+    assert event["requestContext"]["http"]["path"] == event["rawPath"]
+    assert event["rawPath"] == "/x402/did.json" or event["rawPath"].endswith(event["pathParameters"]["id"])
+    assert headers.SIGN_IN_WITH_X not in event["headers"]
 
 
 @pytest.mark.parametrize("name", ["proxy_get_unpaid", "proxy_head", "proxy_options", "proxy_preflight"])

@@ -14,6 +14,7 @@ SELLERS = {"Fn::GetAtt": ["SellersTable", "Arn"]}
 ANSWERS = {"Fn::Sub": "${AnswersBucket.Arn}/*"}
 SETTLE = {"Fn::GetAtt": ["SettleFunction", "Arn"]}
 RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
+RECEIPT_KEY = {"Fn::GetAtt": ["ReceiptKey", "Arn"]}
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
 MORE_RELAYERS = {"Fn::Split": [",", {"Ref": "ExtraRelayerKeyArns"}]}
 TREASURY = {"Ref": "TreasuryKeyArn"}
@@ -57,6 +58,14 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "SupportedRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("SupportedLogs"), *TRACES],
+    "RecordsRole": [
+        ("dynamodb:GetItem", PAYMENTS),
+        ("kms:GetPublicKey", RECEIPT_KEY),
+        ("kms:Sign", RECEIPT_KEY),
+        ("secretsmanager:GetSecretValue", RPC_SECRET),
+        *_logs("RecordsLogs"),
+        *TRACES,
+    ],
     "SettleRole": [
         # It deletes only what it never signed: a stranger's settlement whose block is gone.
         *[(f"dynamodb:{action}", SETTLEMENTS) for action in READS + WRITES],
@@ -143,19 +152,34 @@ def test_reconcile_cannot_write_the_catalogue(template: dict[str, Any]) -> None:
 
 
 def test_a109_only_settle_may_sign(template: dict[str, Any]) -> None:
-    """No other role has any KMS action."""
+    """No other role has any KMS action, but records with a key of its own that owns nothing: it signs receipts."""
     signers = {
-        role for role in ALLOWED if any(action.startswith("kms:") for action, _ in _flat(statements(template, role)))
+        (role, action, str(resource))
+        for role in ALLOWED
+        for action, resource in _flat(statements(template, role))
+        if action.startswith("kms:") and role != "SettleRole"
     }
-    assert signers == {"SettleRole"}
+    assert signers == {("RecordsRole", f"kms:{action}", str(RECEIPT_KEY)) for action in ("GetPublicKey", "Sign")}
+    relayers = {str(key) for key in (RELAYER, MORE_RELAYERS, TREASURY)}
+    settle = {str(resource) for action, resource in ALLOWED["SettleRole"] if action.startswith("kms:")}
+    assert settle == relayers
 
 
-def test_a68_the_key_lets_administrators_manage_it_but_not_sign_with_it(template: dict[str, Any]) -> None:
-    """The key's own policy names kms:Sign once, for settle, over digests; no IAM policy can add it."""
-    policy = template["Resources"]["RelayerKey"]["Properties"]["KeyPolicy"]
+def test_a102_records_reads_payments_and_nothing_else_of_their_table(template: dict[str, Any]) -> None:
+    """No answer, no link's token, no payer's row: bound to the payments' own keys."""
+    (only,) = [s for s in statements(template, "RecordsRole") if s["Resource"] == PAYMENTS]
+    assert only["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["PAY#*"]}}
+
+
+@pytest.mark.parametrize(("key", "role"), [("RelayerKey", "SettleRole"), ("ReceiptKey", "RecordsRole")])
+def test_a68_the_key_lets_administrators_manage_it_but_not_sign_with_it(
+    template: dict[str, Any], key: str, role: str
+) -> None:
+    """The key's own policy names kms:Sign once, for its one role, over digests; no IAM policy can add it."""
+    policy = template["Resources"][key]["Properties"]["KeyPolicy"]
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
     assert set(by_sid) == {"Manage", "Sign", "ReadPublicKey"}
-    settle = {"AWS": {"Fn::GetAtt": ["SettleRole", "Arn"]}}
+    settle = {"AWS": {"Fn::GetAtt": [role, "Arn"]}}
     assert by_sid["Sign"]["Principal"] == settle
     assert by_sid["Sign"]["Action"] == "kms:Sign"
     assert by_sid["Sign"]["Condition"] == {
@@ -192,7 +216,7 @@ def test_roles_are_assumed_by_their_service_only(template: dict[str, Any]) -> No
 
 def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict[str, Any]) -> None:
     """Settle over HTTP by one path, reconcile by none: no path of a seller's leads to another function."""
-    allowed = {}
+    allowed: dict[str, list[str]] = {}
     for permission in of_type(template, "AWS::Lambda::Permission").values():
         properties = permission["Properties"]
         assert properties["Action"] == "lambda:InvokeFunction"
@@ -201,14 +225,14 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         stem = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}"
         assert arn.startswith(stem)
         function = properties["FunctionName"]["Ref"]
-        assert function not in allowed, f"{function} has two permissions"
-        allowed[function] = arn.removeprefix(stem)
+        allowed.setdefault(function, []).append(arn.removeprefix(stem))
     assert allowed == {
-        "ProxyFunction": "/*/$default",
-        "ChallengeFunction": "/*/*/x402/challenge",
-        "VerifyFunction": "/*/*/x402/facilitator/verify",
-        "SettleFunction": "/*/*/x402/facilitator/settle",
-        "SupportedFunction": "/*/*/x402/facilitator/supported",
+        "ProxyFunction": ["/*/$default"],
+        "ChallengeFunction": ["/*/*/x402/challenge"],
+        "VerifyFunction": ["/*/*/x402/facilitator/verify"],
+        "SettleFunction": ["/*/*/x402/facilitator/settle"],
+        "SupportedFunction": ["/*/*/x402/facilitator/supported"],
+        "RecordsFunction": ["/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
     }
 
 
@@ -219,8 +243,8 @@ def test_no_function_has_a_front_door_of_its_own(template: dict[str, Any]) -> No
         assert not {"Events", "FunctionUrlConfig"} & set(function["Properties"])
 
 
-def test_verify_challenge_and_supported_write_nothing(template: dict[str, Any]) -> None:
+def test_verify_challenge_supported_and_records_write_nothing(template: dict[str, Any]) -> None:
     """Read-only by their roles, whatever their code does."""
-    for role in ("VerifyRole", "ChallengeRole", "SupportedRole"):
+    for role in ("VerifyRole", "ChallengeRole", "SupportedRole", "RecordsRole"):
         verbs = {action.split(":")[1] for action, _ in _flat(statements(template, role)) if "dynamodb" in action}
         assert verbs <= {"BatchGetItem", "GetItem"}

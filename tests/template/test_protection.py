@@ -91,9 +91,11 @@ def test_the_work_list_is_sparse_and_holds_keys_only(template: dict[str, Any]) -
     assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
 
 
-def test_the_relayers_key_signs_for_ethereum_and_outlives_its_stack(template: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["RelayerKey", "ReceiptKey"])
+def test_a_key_signs_for_ethereum_and_outlives_its_stack(template: dict[str, Any], name: str) -> None:
     """secp256k1, for signing only; in prod it is kept, and a deletion by hand waits 30 days."""
-    (key,) = of_type(template, "AWS::KMS::Key").values()
+    assert set(of_type(template, "AWS::KMS::Key")) == {"RelayerKey", "ReceiptKey"}
+    key = template["Resources"][name]
     assert key["Properties"]["KeySpec"] == "ECC_SECG_P256K1"
     assert key["Properties"]["KeyUsage"] == "SIGN_VERIFY"
     assert key["DeletionPolicy"] == RETAINED_IN_PROD

@@ -296,6 +296,27 @@ class CatalogueSettings:
     public_base_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordsSettings:
+    """What records needs. ``public_base_url`` has no trailing slash; ``receipt_key`` is a KMS key id or ARN."""
+
+    payments_table: str
+    public_base_url: str
+    receipt_key: str
+
+
+def read_records_settings(environment: Mapping[str, str]) -> RecordsSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = RecordsSettings(
+        reader.text("TOLLGATE_PAYMENTS_TABLE"),
+        reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/"),
+        reader.text("TOLLGATE_RECEIPT_KEY"),
+    )
+    reader.done()
+    return settings
+
+
 def read_sellers_settings(environment: Mapping[str, str]) -> SellersSettings:
     """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
     reader = _Reader(environment)

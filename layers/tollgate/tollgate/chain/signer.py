@@ -1,4 +1,4 @@
-"""Keys that sign for the relayer: in KMS, or in memory for tools and tests.
+"""Keys that sign, for the relayer and for receipts: in KMS, or in memory for tools and tests.
 
 A signature is 65 bytes r || s || v, v of 27 or 28, s in the lower half of the group order.
 """
@@ -33,11 +33,15 @@ class LocalSigner:
 
     def __init__(self, private_key: bytes) -> None:
         self._key = PrivateKey(private_key)
-        self._address = address_of_public_key(self._key.public_key.format(compressed=False)[1:])
+        self._address = address_of_public_key(self.public_key())
 
     def address(self) -> Address:
         """The account that the key controls."""
         return self._address
+
+    def public_key(self) -> bytes:
+        """The point: 64 bytes x || y."""
+        return self._key.public_key.format(compressed=False)[1:]
 
     def sign(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest (libsecp256k1 signs with low s and an RFC 6979 nonce)."""
@@ -57,16 +61,23 @@ class KmsSigner:
     def __init__(self, client: "KMSClient", key_id: str) -> None:
         self._client = client
         self._key_id = key_id
+        self._point: bytes | None = None
         self._address: Address | None = None
 
     def address(self) -> Address:
         """The account that the key controls. Raises ``ConfigurationError`` for another kind of key."""
         if self._address is None:
+            self._address = address_of_public_key(self.public_key())
+        return self._address
+
+    def public_key(self) -> bytes:
+        """The point: 64 bytes x || y. Raises ``ConfigurationError`` for another kind of key."""
+        if self._point is None:
             key = self._client.get_public_key(KeyId=self._key_id)["PublicKey"]
             if len(key) != len(_SPKI_PREFIX) + 64 or not key.startswith(_SPKI_PREFIX):
-                raise ConfigurationError("a relayer key must have key spec ECC_SECG_P256K1 in KMS")
-            self._address = address_of_public_key(key[len(_SPKI_PREFIX) :])
-        return self._address
+                raise ConfigurationError("a key that signs here must have key spec ECC_SECG_P256K1 in KMS")
+            self._point = key[len(_SPKI_PREFIX) :]
+        return self._point
 
     def sign(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest: one KMS call, $0.15 for ten thousand.

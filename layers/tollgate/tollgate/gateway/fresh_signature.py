@@ -32,11 +32,22 @@ class FreshSignature:
 
     def check(self, id: PaymentId, now: int) -> None:
         """Signed by the payer, for this domain and payment, now. Raises ``Refusal``."""
-        sign_in = self.sign_in
-        if sign_in.domain != self.domain or sign_in.request_id != id.digest:
-            raise _refused("it binds another domain or payment")
-        if sign_in.network != id.network or sign_in.address != id.payer:
+        if not self.is_of(id):
             raise _refused("it names another payer or network")
+        self.check_signed(id.digest, now)
+
+    def is_of(self, id: PaymentId) -> bool:
+        """Whether it names the payer of this payment, on its network; ``check_signed`` says whether that is true."""
+        return self.sign_in.network == id.network and self.sign_in.address == id.payer
+
+    def check_signed(self, digest: str, now: int) -> None:
+        """Signed by whom it names, for this domain and the payment of that digest, now. Raises ``Refusal``.
+
+        Says nothing about whether there is such a payment, or whose it is.
+        """
+        sign_in = self.sign_in
+        if sign_in.domain != self.domain or sign_in.request_id != digest:
+            raise _refused("it binds another domain or payment")
         issued_at = _unix(sign_in.issued_at)
         if not now - MAX_AGE_SECONDS <= issued_at <= now + CLOCK_SKEW_SECONDS:
             raise _refused("it is not fresh")
@@ -48,7 +59,7 @@ class FreshSignature:
             signer = recover_address(personal_digest(message_of(sign_in)), sign_in.signature)
         except ValueError as error:
             raise _refused("its signature does not verify") from error
-        if signer != id.payer:
+        if signer != sign_in.address:
             raise _refused("somebody else signed it")
 
 

@@ -131,6 +131,10 @@ class PaymentsLedger:
         item = self._table.get(pk)
         return read_payment(item) if item else None
 
+    def get_by_digest(self, digest: str) -> Payment | None:
+        """Read the payment of an id as it travels (64 hex digits), consistently."""
+        return self.get_by_key(f"PAY#{digest}")
+
     def find(self, id: PaymentId, route: str, fingerprint: str, identifier: str | None) -> "Found":
         """The payment and what else is on the books about this request of its payer: one consistent read."""
         key, unknown = payment_key(id), unknown_key(id, fingerprint)

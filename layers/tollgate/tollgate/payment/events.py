@@ -37,6 +37,8 @@ class Event(StrEnum):
     FREE_SERVED = "free.served"
     UPSTREAM_FAILED = "upstream.failed"
     RESULT_FETCHED = "result.fetched"
+    RECORD_READ = "record.read"
+    RECEIPT_ISSUED = "receipt.issued"
     ANSWER_UNAVAILABLE = "answer.unavailable"
     ANSWER_LOST = "answer.lost"
     SETTLEMENT_RESERVED = "settlement.reserved"

@@ -1,0 +1,60 @@
+"""Records over HTTP, for payers, and by invocation, for operators.
+
+GET /x402/payments/{id}                            how a payment stands
+GET /x402/receipts/{transaction}[?check=chain]     its signed receipt; on demand, whether the chain still shows it
+GET /x402/did.json                                 whose key signs receipts
+{"op": "receipt", "payment": "<64 hex digits>", "check": true}     invoked, by IAM
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tollgate.edge.json_api import error_answer, json_answer
+from tollgate.errors import BadRequest
+from tollgate.gateway.messages import Answer, Request
+from tollgate.gateway.records import DID_PATH, PAYMENTS_PATH, RECEIPTS_PATH, RecordRefused, Records
+from tollgate.wire import headers
+
+
+def serve(records: Records, request: Request) -> Answer:
+    """Serve a GET. Raises ``BadRequest`` for what cannot be read."""
+    path, query = request.raw_path, request.raw_query
+    sign_in = request.headers.get(headers.SIGN_IN_WITH_X)
+    try:
+        if path.startswith(RECEIPTS_PATH):
+            check = _check(query)
+            return json_answer(records.receipt(path.removeprefix(RECEIPTS_PATH), sign_in, check=check))
+        if query:
+            raise BadRequest(400, "invalid_parameters", "This endpoint takes no parameters.")
+        if path == DID_PATH:
+            return json_answer(records.issuer.document())
+        return json_answer(records.payment(path.removeprefix(PAYMENTS_PATH), sign_in))
+    except RecordRefused as refused:
+        return _refused(refused)
+
+
+def answer(records: Records, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Serve an operator, whom IAM let in. Raises ``ValueError`` for another event."""
+    if event.get("op") != "receipt":
+        raise ValueError("op must be receipt")
+    payment = records.payments.get_by_digest(event["payment"])
+    if payment is None:
+        return {"outcome": "refused", "code": "unknown_payment", "sentence": "There is no such payment."}
+    try:
+        return {"outcome": "issued", **records.receipt_of(payment, check=bool(event.get("check")))}
+    except RecordRefused as refused:
+        return {"outcome": "refused", "code": refused.code, "sentence": refused.sentence, **refused.details}
+
+
+def _check(query: str) -> bool:
+    if query not in ("", "check=chain"):
+        raise BadRequest(400, "invalid_parameters", "The only parameter is check=chain.")
+    return bool(query)
+
+
+def _refused(refused: RecordRefused) -> Answer:
+    plain = error_answer(refused)
+    body = {"error": refused.sentence, "code": refused.code, "details": dict(refused.details)}
+    later = () if refused.retry_after is None else (("retry-after", str(refused.retry_after)),)
+    return Answer(plain.status, (*plain.headers, *later), json.dumps(body, separators=(",", ":")).encode())
