@@ -144,6 +144,9 @@ class Dialer:
     def __init__(self, resolver: Resolver, allow_private: bool, tls: ssl.SSLContext) -> None:
         self._resolver = resolver
         self._allow_private = allow_private
+        # Ragged ends are errors: an answer that somebody cut short must not be charged. Python up to 3.11.2 takes them
+        # for ends unless it is told so here, too.
+        tls.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         self._tls = tls
 
     def dial(self, to: Destination, deadline: Deadline, max_bytes: int) -> Connection:
@@ -169,7 +172,6 @@ class Dialer:
         return addresses
 
     def _encrypted(self, connected: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
-        # Ragged ends are errors: an answer that somebody cut short must not be charged.
         encrypted = self._tls.wrap_socket(
             connected, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
         )
