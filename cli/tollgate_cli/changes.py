@@ -8,6 +8,7 @@ from typing import Any
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.pricing import format_dollars
 from tollgate.payment.networks import network_info
+from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.models import Requirements
 
@@ -62,6 +63,11 @@ def still_accepted(routes: Sequence[Route], now: int) -> list[str]:
         f" stays acceptable for {p.until - now} s"
         for route in routes
         for p in route.previous
+    ] + [
+        f"{_name(route)}: the prices by {f.choice.where.value}.{f.choice.field} of before"
+        f" stay acceptable for {f.until - now} s"
+        for route in routes
+        for f in route.former
     ]
 
 
@@ -74,16 +80,29 @@ def price(requirements: Requirements) -> str:
     return f"{format_dollars(requirements.amount, asset)} {asset.symbol}"
 
 
+def _choice_facts(choice: PriceChoice) -> dict[str, str]:
+    by = f"{choice.where.value}.{choice.field}"
+    facts = {"price": f"by {by}", f"a call without {by}": choice.absent or "refused"}
+    for tier in choice.tiers:
+        facts |= {f"price of {tier.value} on {network_info(r.network).name}": price(r) for r in tier.accepts}
+    if not choice.otherwise:
+        facts[f"any other {by}"] = "refused"
+    return facts | {f"any other {by} on {network_info(r.network).name}": price(r) for r in choice.otherwise}
+
+
 def _name(route: Route) -> str:
     return f"{route.method} {route.pattern}"
 
 
 def _facts(route: Route) -> dict[str, str]:
     facts = {"price": "free"} if route.free else {}
-    facts["networks"] = ", ".join(network_info(r.network).name for r in route.accepts)
-    for r in route.accepts:
+    if route.choice is not None:
+        facts |= _choice_facts(route.choice)
+    facts["networks"] = ", ".join(dict.fromkeys(network_info(r.network).name for r in route.terms))
+    for r in route.terms:
         network = network_info(r.network).name
-        facts[f"price on {network}"] = price(r)
+        if route.choice is None:
+            facts[f"price on {network}"] = price(r)
         facts[f"paid to on {network}"] = str(r.pay_to)
         facts[f"token on {network}"] = f"{r.asset} {r.extra.get('name', '')} {r.extra.get('version', '')}"
         facts[f"maxTimeoutSeconds on {network}"] = str(r.max_timeout_seconds)

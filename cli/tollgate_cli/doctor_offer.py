@@ -7,6 +7,7 @@ from urllib3.exceptions import HTTPError
 
 from tollgate.errors import BadRequest
 from tollgate.gateway.path_pattern import PathPattern
+from tollgate.payment.price_choice import Where
 from tollgate.payment.routes import Route, Snapshot
 from tollgate.wire import strict_json
 from tollgate.wire.headers import PAYMENT_REQUIRED, decode
@@ -20,10 +21,12 @@ _MAX_BYTES = 1024 * 1024
 def check_offer(stack: Stack, snapshot: Snapshot, report: Report) -> None:
     """An unpaid request to the first route must get that route's offer, under the public URL."""
     out_of_gas = {status.network for status in snapshot.networks if not status.has_gas}
-    route = next((r for r in snapshot.routes if any(t.network not in out_of_gas for t in r.accepts)), None)
+    route = next(
+        (r for r in snapshot.routes if _askable(r) and any(t.network not in out_of_gas for t in r.terms)), None
+    )
     if route is None:
         return
-    url = stack.facts.base_url + _example_path(route)
+    url = stack.facts.base_url + _example_path(route) + _example_query(route)
     elsewhere = "see where PublicBaseUrl points: its DNS, CDN or custom domain must lead to this stack's API"
     try:
         status, header, _ = _ask(route.method, url)
@@ -41,8 +44,7 @@ def check_offer(stack: Stack, snapshot: Snapshot, report: Report) -> None:
         report.mend("public url", f"{url} answers 402 without a readable offer", todo)
         return
     # A proxy may offer what was replaced a moment ago.
-    known = (*route.accepts, *(previous.requirements for previous in route.previous))
-    ours = {_terms(requirements.to_json()) for requirements in known}
+    ours = {_terms(requirements.to_json()) for requirements in route.payable_terms}
     if not resource.startswith(stack.facts.base_url + "/") or not set(terms) <= ours:
         sentence = f"{url} makes another offer than this stack: for {resource}, or on other terms than the routes have"
         report.mend("public url", sentence, f"{elsewhere}; after an apply, wait a minute and look again")
@@ -95,3 +97,12 @@ def _terms(item: Any) -> tuple[str, str, str, str]:
 def _example_path(route: Route) -> str:
     parts = ["doctor" if is_param else text for is_param, text in PathPattern.parse(route.pattern).segments]
     return "/" + "/".join(parts)
+
+
+def _askable(route: Route) -> bool:
+    """Whether a request without a body has a price."""
+    return route.choice is None or route.choice.where is Where.QUERY
+
+
+def _example_query(route: Route) -> str:
+    return "" if route.choice is None else f"?{route.choice.field}={route.choice.tiers[0].value}"

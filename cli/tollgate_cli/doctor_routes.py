@@ -17,6 +17,7 @@ from tollgate.payment.routes import FunctionTarget, Route, Snapshot
 from tollgate_cli.aws import Aws
 from tollgate_cli.doctor_report import Report
 from tollgate_cli.flows import least_max_timeout
+from tollgate_cli.prices import Prices
 from tollgate_cli.routes_file import MAX_OFFER_BYTES, offer_bytes
 from tollgate_cli.stack import Stack
 
@@ -60,7 +61,7 @@ def check(stack: Stack, snapshot: Snapshot, relayers: Collection[str], report: R
 def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str]:
     found: list[str] = []
     served = {info.network: info for info in stack.facts.networks}
-    for terms in route.accepts:
+    for terms in route.terms:
         info = served.get(terms.network)
         if info is None:
             found.append(f"is priced on {terms.network}, which is not a network of this stack: nobody can pay there")
@@ -73,8 +74,10 @@ def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str
             found.append(f"maxTimeoutSeconds is {terms.max_timeout_seconds}; its upstream and settling need {least:g}")
     if route.free:
         return found
+    offers = Prices(route.accepts, route.choice).offers
     pattern = PathPattern.parse(route.pattern)
-    size = offer_bytes(stack.facts.base_url, route.pattern, pattern, route.accepts, route.description, route.mime_type)
+    accepts = max(offers, key=lambda offer: len(str(offer)))
+    size = offer_bytes(stack.facts.base_url, route.pattern, pattern, accepts, route.description, route.mime_type)
     if size > MAX_OFFER_BYTES:
         found.append(f"its offer has up to {size} bytes, over {MAX_OFFER_BYTES}: some clients refuse the header")
     return list(dict.fromkeys(found))

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.pricing import parse_amount, parse_dollars
 from tollgate.payment.networks import NETWORKS, Asset, NetworkInfo, network_info
+from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.states import Flow
 from tollgate.payment.terms import PAYMENT_FLOW
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address
 from tollgate_cli.facts import StackFacts
+from tollgate_cli.price_choice import is_choice, read_choice
 from tollgate_cli.problems import Findings, Problem, did_you_mean
 from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
@@ -25,31 +27,64 @@ class _Price:
     asset: Node | None
 
 
-def read_accepts(
-    route: Node, fields: dict[str, Node], max_timeout_seconds: int, flow: Flow, facts: StackFacts, findings: Findings
-) -> tuple[Requirements, ...]:
-    """One requirement per network; empty when anything is wrong."""
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a route offers: to every request the same, or by ``choice``; empty when anything is wrong."""
+
+    accepts: tuple[Requirements, ...] = ()
+    choice: PriceChoice | None = None
+
+    @property
+    def offers(self) -> tuple[tuple[Requirements, ...], ...]:
+        """Every list of requirements that some 402 may hold."""
+        if self.choice is None:
+            return (self.accepts,)
+        return (*(tier.accepts for tier in self.choice.tiers), self.choice.otherwise)
+
+
+def read_prices(
+    route: Node,
+    fields: dict[str, Node],
+    method: str,
+    max_timeout_seconds: int,
+    flow: Flow,
+    facts: StackFacts,
+    findings: Findings,
+) -> Prices:
+    """One requirement per network, for each tier where there are tiers."""
     networks = _networks(fields.get("networks"), route, facts, findings)
     pay_to = _pay_to(fields.get("payTo"), facts, findings)
     node = fields.get("price")
-    price = None if node is None else _price(node, findings)
-    if price is None:
-        return ()
-    accepts: list[Requirements] = []
-    for info in networks or facts.networks[:1]:
-        priced = _amount(price, info, facts, findings)
-        if priced is None or pay_to is None:
-            continue
-        amount, asset = priced
-        if pay_to == asset.address:
-            place = fields.get("payTo", price.amount)
-            findings.add(place.line, place.at, f"is the token {asset.symbol} itself: money sent there is lost")
-        extra = {"name": asset.name, "version": asset.version}
-        if flow is not Flow.AUTHORIZATION:
-            # Left out it is authorization; said or not, it is part of what the buyer accepts.
-            extra[PAYMENT_FLOW] = flow.value
-        accepts.append(Requirements("exact", info.network, amount, asset.address, pay_to, max_timeout_seconds, extra))
-    return tuple(accepts)
+
+    def read_price(node: Node) -> tuple[Requirements, ...]:
+        price = _price(node, findings)
+        found: list[Requirements] = []
+        for info in networks or facts.networks[:1]:
+            priced = None if price is None else _amount(price, info, facts, findings)
+            if priced is None or pay_to is None:
+                continue
+            amount, asset = priced
+            if pay_to == asset.address:
+                place = fields.get("payTo", node)
+                _once(findings, place, f"is the token {asset.symbol} itself: money sent there is lost")
+            extra = {"name": asset.name, "version": asset.version}
+            if flow is not Flow.AUTHORIZATION:
+                # Left out it is authorization; said or not, it is part of what the buyer accepts.
+                extra[PAYMENT_FLOW] = flow.value
+            found.append(Requirements("exact", info.network, amount, asset.address, pay_to, max_timeout_seconds, extra))
+        return tuple(found)
+
+    if node is None:
+        return Prices()
+    if is_choice(node):
+        return Prices(choice=read_choice(node, method, read_price, findings))
+    return Prices(read_price(node))
+
+
+def _once(findings: Findings, place: Node, sentence: str) -> None:
+    """The same price is read for every network, and the same payTo for every tier: say the same thing once."""
+    if Problem(place.line, place.at, sentence) not in findings.problems:
+        findings.add(place.line, place.at, sentence)
 
 
 def _networks(node: Node | None, route: Node, facts: StackFacts, findings: Findings) -> tuple[NetworkInfo, ...]:
@@ -111,7 +146,12 @@ def _price(node: Node, findings: Findings) -> _Price | None:
     if node.kind is Kind.TEXT:
         return _Price(node, None)
     if node.kind is not Kind.FIELDS:
-        findings.add(node.line, node.at, 'must be a text such as "$0.01", or free, or {amount: "10000", asset: USDC}')
+        findings.add(
+            node.line,
+            node.at,
+            'must be a text such as "$0.01", or free, or {amount: "10000", asset: USDC},'
+            " or {by: query.size, tiers: {...}}",
+        )
         return None
     fields = fields_of(node, findings, ("amount", "asset"))
     amount, asset = text_of(fields.get("amount"), findings), text_of(fields.get("asset"), findings)
@@ -133,8 +173,6 @@ def _amount(price: _Price, info: NetworkInfo, facts: StackFacts, findings: Findi
                 f"must be under 10^{MAX_AMOUNT_DIGITS} atomic units, so that the sum of many payments stays exact"
             )
     except (ValueError, ConfigurationError) as error:
-        # The same price is read for every network: say the same thing once.
-        if Problem(place.line, place.at, str(error)) not in findings.problems:
-            findings.add(place.line, place.at, str(error))
+        _once(findings, place, str(error))
         return None
     return read, asset

@@ -16,9 +16,7 @@ from tollgate_cli.stack import Stack
 
 def of_routes(routes: Iterable[Route], default: Address) -> frozenset[Address]:
     """Where this stack's own routes are paid, or still may be at a previous price; ``default`` is its PayTo."""
-    current = {terms.pay_to for route in routes for terms in route.accepts}
-    previous = {price.requirements.pay_to for route in routes for price in route.previous}
-    return frozenset(current | previous | {default})
+    return frozenset({terms.pay_to for route in routes for terms in route.payable_terms} | {default})
 
 
 def shared(own: Iterable[Address], sellers: Iterable[Seller]) -> list[str]:

@@ -17,7 +17,7 @@ from tollgate_cli.declared import Declared, read_declared
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.flows import SETTLE_RESERVE_SECONDS, least_max_timeout, read_flow
 from tollgate_cli.free_routes import check_reach, is_free, without_terms
-from tollgate_cli.prices import read_accepts
+from tollgate_cli.prices import Prices, read_prices
 from tollgate_cli.problems import Findings, Problem, WrongFile, did_you_mean
 from tollgate_cli.upstreams import DEFAULT_TIMEOUT, read_upstream
 from tollgate_cli.yaml_tree import MAX_FILE_BYTES, Kind, Node, fields_of, number_of, read_yaml, text_of
@@ -111,7 +111,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
     target = fields.get("upstream", node)
     flow = read_flow(fields, timeout, target.fields.get("timeoutSeconds", target), findings)
     max_timeout = _max_timeout(fields.get("maxTimeoutSeconds"), node, flow, timeout, findings)
-    accepts = () if free else read_accepts(node, fields, max_timeout, flow, facts, findings)
+    prices = Prices() if free else read_prices(node, fields, method, max_timeout, flow, facts, findings)
     description = text_of(fields.get("description"), findings, longest=500) or ""
     mime_type = _matching(fields.get("mimeType"), _MIME, "must be a media type such as application/json", findings)
     id = _matching(
@@ -125,6 +125,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         findings.add(resends.line, resends.at, "must be true or false")
     taken, given = read_declared(fields.get("input"), fields.get("output"), method, pattern, findings)
     if len(findings.problems) == before and pattern is not None and not free:
+        accepts = max(prices.offers, key=lambda offer: len(str(offer)))
         size = offer_bytes(facts.base_url, path, pattern, accepts, description, mime_type)
         if taken is not None or given is not None:
             described = described_bytes(
@@ -136,7 +137,8 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         id=id or (f"{method} {path}" if method and path else node.at),
         method=method,
         pattern=path,
-        accepts=accepts,
+        accepts=prices.accepts,
+        choice=prices.choice,
         previous=(),
         upstream=upstream or _UNREAD,
         description=description,

@@ -43,6 +43,7 @@ class Api:
         self.functions = functions
         functions.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}")
         functions.sell("POST", "/orders", "http://127.0.0.1:9/orders")
+        functions.sell("GET", "/status", "http://127.0.0.1:9/status", free=True)
         self.seller = SellerElsewhere(functions)
         self._paid: tuple[LocalAccount, str, str] | None = None
 
@@ -211,6 +212,7 @@ def stale(url: str) -> Call:
 
 
 CASES: list[tuple[str, str, int, Call]] = [
+    (CHALLENGE, "get", 200, get(f"{CHALLENGE}?path=/status")),
     (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}")),
     (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}", **BROWSER)),
     (CHALLENGE, "get", 400, get(CHALLENGE)),

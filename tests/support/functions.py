@@ -175,28 +175,26 @@ class Functions:
     def sell(self, method: str, pattern: str, url: str, *, price: int = PRICE, seconds: int = 60, **route: Any) -> None:
         """Put one more priced route in front of ``url``; a proxy that runs sees it when its copy is old.
 
-        ``upfront``: it settles first; ``free``: it has no price after all.
+        ``upfront``: it settles first; ``free`` or with a ``choice``: ``price`` is not its price after all.
         """
-        asset = self.chain.asset
         flow = {"paymentFlow": "upfront"} if route.pop("upfront", False) else {}
-        requirements = Requirements(
-            "exact",
-            self.chain.info.network,
-            price,
-            asset.address,
-            Address.parse(PAY_TO),
-            seconds,
-            {"name": asset.name, "version": asset.version, **flow},
-        )
+        requirements = self.terms(price, seconds, **flow)
         secret = route.pop("secret_header", None)
         target = UpstreamTarget(url, route.pop("timeout_seconds", 5.0), secret)
         version = len(self._routes)
-        accepts = () if route.get("free") else (requirements,)
+        accepts = () if route.get("free") or route.get("choice") else requirements
         made = Route(f"route-{version}", method, pattern, accepts, (), target, **route)
         self._routes.append(made)
         RoutesTable(self.client("dynamodb"), self.resource("RoutesTable"), [self.chain.info.network]).replace(
             self._routes, version, int(time.time())
         )
+
+    def terms(self, price: int = PRICE, seconds: int = 60, **extra: str) -> tuple[Requirements, ...]:
+        """What a route may offer; ``price`` in atomic units."""
+        asset = self.chain.asset
+        domain = {"name": asset.name, "version": asset.version, **extra}
+        network, pay_to = self.chain.info.network, Address.parse(PAY_TO)
+        return (Requirements("exact", network, price, asset.address, pay_to, seconds, domain),)
 
     def seller(self, name: str = "shop", *, per_day: int = 1000) -> str:
         """Let a seller elsewhere use the facilitator for payments to ``PAY_TO``; returns its bearer key."""

@@ -7,6 +7,7 @@ import pytest
 
 from local.chain import Chain
 from tests.support.functions import Functions
+from tollgate.payment.price_choice import PriceChoice, Tier, Where
 
 CHALLENGE = "/x402/challenge"
 BROWSER = {"accept": "text/html,application/xhtml+xml", "user-agent": "Mozilla/5.0"}
@@ -18,6 +19,9 @@ def functions(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
     with Functions(aws_endpoint, shared_chain) as made:
         made.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}", description="Weather", mime_type="text/plain")
         made.sell("POST", "/orders", "http://127.0.0.1:9/orders", price=20_000)
+        for method, where in (("GET", Where.QUERY), ("POST", Where.BODY)):
+            choice = PriceChoice(where, "size", (Tier("small", made.terms()), Tier("large", made.terms(200_000))))
+            made.sell(method, "/image", "http://127.0.0.1:9/image", choice=choice)
         made.sell("GET", "/status", "http://127.0.0.1:9/status", free=True)
         yield made
 
@@ -60,6 +64,24 @@ def test_a_free_route_says_that_it_is_free(functions: Functions) -> None:
     assert functions.request("GET", "/status").status == 502
 
 
+def test_a_price_that_depends_on_the_request_is_asked_for_with_it(functions: Functions) -> None:
+    """By the query as it would be sent; by the value where it stands in the body."""
+    for size, price in (("small", "10000"), ("large", "200000")):
+        asked = functions.request("GET", f"{query('GET', '/image')}&query=size%3D{size}")
+        assert asked.headers == functions.request("GET", f"/image?size={size}").headers
+        of_body = functions.request("GET", f"{query('POST', '/image')}&value={size}")
+        sent = {"content-type": "application/json"}
+        assert (
+            of_body.headers
+            == functions.request("POST", "/image", headers=sent, body=f'{{"size":"{size}"}}'.encode()).headers
+        )
+        assert (
+            of_body.json()["accepts"][0]["maxAmountRequired"]
+            == asked.json()["accepts"][0]["maxAmountRequired"]
+            == price
+        )
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "code"),
     [
@@ -82,6 +104,13 @@ def test_a_free_route_says_that_it_is_free(functions: Functions) -> None:
         (f"{CHALLENGE}?path=/weather/paris&price=0", 400, "invalid_parameters"),
         (f"{CHALLENGE}?path=/weather/paris&", 400, "invalid_parameters"),
         (f"{CHALLENGE}?path=%FF", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?path=/weather/paris&value=small", 400, "invalid_parameters"),
+        (f"{CHALLENGE}?path=/weather/paris&query=%23", 400, "malformed_query"),
+        (query("GET", "/image"), 400, "price_field_missing"),
+        (query("GET", "/image") + "&value=small", 400, "invalid_parameters"),
+        (query("GET", "/image") + "&query=size%3Dtiny", 400, "price_value_unknown"),
+        (query("POST", "/image"), 400, "price_field_missing"),
+        (query("POST", "/image") + "&value=tiny", 400, "price_value_unknown"),
         (f"{CHALLENGE}?" + "a&" * 20, 400, "invalid_parameters"),
     ],
 )

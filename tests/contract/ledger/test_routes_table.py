@@ -9,6 +9,7 @@ import pytest
 from tests.support.aws import client, create_table
 from tollgate.errors import ConfigurationError, LostRace
 from tollgate.ledger.routes import RoutesTable
+from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
@@ -59,9 +60,12 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     table = RoutesTable(*routes_table)
     declared = replace(ROUTE, id="told", pattern="/told", input={"example": {"a": [1, None]}}, output={"example": "x"})
     free = replace(ROUTE, id="free", pattern="/free", accepts=(), previous=(), free=True)
-    assert table.replace([ROUTE, declared, free], 0, NOW) == 1
+    choice = PriceChoice(Where.BODY, "a.b", (Tier("s", (PRICE,)), Tier("l", (PRICE, PRICE))), "s", (PRICE,))
+    bare = PriceChoice(Where.QUERY, "q", (Tier("s", (PRICE,)),))
+    by = replace(ROUTE, id="by", pattern="/by", accepts=(), choice=choice, former=(FormerChoice(bare, NOW + 9),))
+    assert table.replace([ROUTE, declared, free, by], 0, NOW) == 1
     loaded = table.load()
-    assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared, free), NOW)
+    assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared, free, by), NOW)
     assert table.replace([], table.load().version, NOW + 1) == 2
     assert table.load().routes == ()
 

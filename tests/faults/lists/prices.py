@@ -3,6 +3,8 @@
 from tests.faults.sabotage import Sabotage
 
 _FREE = "tests/contract/gateway/test_free_routes.py::"
+_PRICES = "tests/attacks/test_prices.py::"
+_SELECTION = "tests/unit/gateway/test_price_selection.py::"
 
 SABOTAGES = (
     Sabotage(
@@ -32,5 +34,89 @@ SABOTAGES = (
         "if payment is None or (payment.state is State.CLAIMED and not payment.alive(self.parts.now())):",
         "if payment is None:",
         _FREE + "test_a_claim_of_the_dead_is_not_settled_once_its_route_is_free",
+    ),
+    Sabotage(
+        "a payment may meet the price of any tier",
+        "payment/price_choice.py",
+        "return next((tier.accepts for tier in self.tiers if tier.value == value), self.otherwise)",
+        "return self.terms",
+        _PRICES + "test_a20_paying_for_small_does_not_buy_large",
+    ),
+    Sabotage(
+        "of two values the first is priced",
+        "gateway/price_selection.py",
+        "    if len(found) > 1:",
+        "    if False:",
+        _PRICES + "test_a21_no_pollution_of_the_query_is_served_at_any_price",
+    ),
+    Sabotage(
+        "another spelling of the name is another parameter",
+        "gateway/price_selection.py",
+        "        elif _plain(_decoded(given)) == _plain(name):",
+        "        elif False:",
+        _PRICES + "test_a21_no_pollution_of_the_query_is_served_at_any_price",
+    ),
+    Sabotage(
+        "names are compared before they are decoded",
+        "gateway/price_selection.py",
+        "_plain(_decoded(given)) == _plain(name)",
+        "_plain(given) == _plain(name)",
+        _SELECTION + "test_a21_another_spelling_of_the_name_has_no_price",
+    ),
+    Sabotage(
+        "a semicolon in a query is like any other character",
+        "gateway/price_selection.py",
+        'if ";" in raw_query:',
+        "if False:",
+        _SELECTION + "test_a21_a_semicolon_is_no_separator_and_no_value",
+    ),
+    Sabotage(
+        "an unknown value costs what an absent one does",
+        "gateway/price_selection.py",
+        "    if not accepts:\n",
+        "    if not accepts:\n        return choice.terms\n",
+        _SELECTION + "test_a21_a_query_has_one_value_or_no_price",
+    ),
+    Sabotage(
+        "a key in another case is another field",
+        "gateway/price_selection.py",
+        "if any(key != name and _plain(key) == _plain(name) for key in value):",
+        "if False:",
+        _PRICES + "test_a22_another_body_is_not_bought_at_the_small_ones_price",
+    ),
+    Sabotage(
+        "a body is read as JSON whatever it says that it is",
+        "gateway/price_selection.py",
+        'if _JSON_TYPE.fullmatch(request.headers.get("content-type", "")) is None:',
+        "if False:",
+        _PRICES + "test_a22_another_body_is_not_bought_at_the_small_ones_price",
+    ),
+    Sabotage(
+        "the query may say what the body says",
+        "gateway/price_selection.py",
+        "    if _named(choice, request.raw_query):",
+        "    if False:",
+        _SELECTION + "test_a22_the_query_may_not_say_what_the_body_says",
+    ),
+    Sabotage(
+        "an old price of one tier is acceptable for every tier",
+        "gateway/price_selection.py",
+        "            ended = chosen(former.choice, request)",
+        "            ended = former.choice.terms",
+        _SELECTION + "test_a24_what_was_offered_for_this_request_stays_acceptable_for_it",
+    ),
+    Sabotage(
+        "prices by the request end at once",
+        "gateway/catalogue.py",
+        "if old.choice is not None:",
+        "if False:",
+        _PRICES + "test_a24_a_tiers_old_price_is_taken_for_that_tier_alone",
+    ),
+    Sabotage(
+        "a resend whose value has no price any more is refused",
+        "gateway/serve.py",
+        "                    if before is None:\n                        raise",
+        "                    if before is None or before:\n                        raise",
+        _PRICES + "test_a_resend_gets_its_answer_when_its_value_has_no_price_any_more",
     ),
 )

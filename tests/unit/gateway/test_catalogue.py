@@ -17,6 +17,7 @@ from tollgate.gateway.catalogue import (
     merge,
 )
 from tollgate.gateway.path_pattern import PathPattern
+from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
@@ -219,4 +220,34 @@ def test_a_route_that_becomes_free_takes_no_previous_price() -> None:
         replace(free, previous=(PreviousPrice(requirements(), 1),)),
     ):
         with pytest.raises(ConfigurationError, match="takes no payment"):
+            Catalogue(Snapshot((wrong,)))
+
+
+def by_size(**prices: int) -> PriceChoice:
+    """Prices by a query parameter."""
+    return PriceChoice(Where.QUERY, "size", tuple(Tier(name, (requirements(p),)) for name, p in prices.items()))
+
+
+def test_a24_prices_by_the_request_stay_acceptable_as_they_were() -> None:
+    """A choice is kept whole, so that each request meets what it was offered; none twice, and none that stands."""
+    old, new = by_size(s=1, m=5), by_size(s=2, m=6)
+    tiers, other, flat = (replace(route("/a"), accepts=(), choice=c) for c in (old, new, None))
+    (merged,) = merge([tiers], [other], NOW)
+    assert merged.former == (FormerChoice(old, NOW + CACHE_SECONDS + 60),)
+    (flattened,) = merge([merged], [replace(flat, accepts=(requirements(9),))], NOW + 1)
+    assert [f.choice for f in flattened.former] == [new, old]
+    (again,) = merge([flattened], [tiers], NOW + 2)
+    assert ([f.choice for f in again.former], [p.requirements.amount for p in again.previous]) == ([new], [9])
+    (late,) = merge([again], [tiers], NOW + 10_000)
+    assert (late.former, late.previous) == ((), ())
+    assert {r.amount for r in merged.payable_terms} == {1, 5, 2, 6}
+
+
+def test_a_choice_without_a_price_for_each_tier_is_refused_at_load() -> None:
+    """So is one beside a price for all: which would it be?"""
+    for wrong in (
+        replace(route("/a"), choice=by_size(s=1)),
+        replace(route("/a"), accepts=(), choice=PriceChoice(Where.QUERY, "size", (Tier("s", ()),))),
+    ):
+        with pytest.raises(ConfigurationError, match="every tier has one"):
             Catalogue(Snapshot((wrong,)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from tollgate.errors import BadRequest, ConfigurationError
 from tollgate.gateway.canonical_path import canonical_path
 from tollgate.gateway.path_pattern import PathPattern, is_reserved
+from tollgate.payment.price_choice import FormerChoice
 from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, Snapshot, UpstreamTarget
 from tollgate.wire.primitives import Network
 
@@ -64,7 +65,9 @@ class Catalogue:
                 raise ConfigurationError(f"route {route.id}: path {error}") from error
             if route.method not in METHODS:
                 raise ConfigurationError(f"route {route.id}: method must be one of {', '.join(METHODS)}")
-            if route.free and (route.accepts or route.previous):
+            if route.choice is not None and (route.accepts or not all(tier.accepts for tier in route.choice.tiers)):
+                raise ConfigurationError(f"route {route.id}: its price depends on the request, and every tier has one")
+            if route.free and route.payable_terms:
                 raise ConfigurationError(f"route {route.id}: a free route takes no payment, at no price")
             for key in ((route.method, pattern.shape), route.id):
                 if key in seen:
@@ -95,7 +98,7 @@ class Catalogue:
 
     def payable_networks(self) -> frozenset[Network]:
         """The networks that may be offered: not those whose relayers are known to have no gas (threat 69)."""
-        priced = {r.network for route in self.snapshot.routes for r in route.accepts}
+        priced = {r.network for route in self.snapshot.routes for r in route.terms}
         out_of_gas = {status.network for status in self.snapshot.networks if not status.has_gas}
         return frozenset(priced - out_of_gas)
 
@@ -117,10 +120,18 @@ def _key(route: Route) -> tuple[object, ...]:
 
 def _with_previous(old: Route | None, new: Route, now: int) -> Route:
     kept: list[PreviousPrice] = []
+    former: list[FormerChoice] = []
     if old is not None and not new.free:
         ended = (PreviousPrice(r, now + CACHE_SECONDS + r.max_timeout_seconds) for r in old.accepts)
         for price in (*ended, *(p for p in old.previous if p.until >= now)):
             known = [k.requirements for k in kept]
             if price.requirements not in new.accepts and price.requirements not in known:
                 kept.append(price)
-    return replace(new, previous=tuple(kept))
+        choices = [f for f in old.former if f.until >= now]
+        if old.choice is not None:
+            longest = max(r.max_timeout_seconds for r in old.choice.terms)
+            choices.insert(0, FormerChoice(old.choice, now + CACHE_SECONDS + longest))
+        for choice in choices:
+            if choice.choice not in (new.choice, *(f.choice for f in former)):
+                former.append(choice)
+    return replace(new, previous=tuple(kept), former=tuple(former))

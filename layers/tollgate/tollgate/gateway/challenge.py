@@ -1,23 +1,29 @@
 """The offer of a route, for callers who ask first and for gateways that want only the 402.
 
     GET /x402/challenge?method=GET&path=/weather/paris
+    GET /x402/challenge?method=GET&path=/images/1&query=size%3Dlarge      a price that depends on the query
+    GET /x402/challenge?method=POST&path=/images&value=large              one that depends on a field of the body
 
-``path`` is what would stand in the request line, so it is percent-encoded once for that and once for the query.
+``path`` and ``query`` are what would stand in the request line: percent-encoded once for that, and once here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from tollgate.errors import BadRequest
-from tollgate.gateway.catalogue import METHODS, MethodNotAllowed
+from tollgate.gateway.catalogue import METHODS, Match, MethodNotAllowed
+from tollgate.gateway.forwarding import is_query
+from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import offer_at
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.ports import CatalogueSource
+from tollgate.gateway.price_selection import price_of, priced
 from tollgate.payment.events import Event, Journal
+from tollgate.payment.price_choice import Where
 from tollgate.payment.record import StoredAnswer
 
-_PARAMETERS = frozenset({"method", "path"})
+_PARAMETERS = frozenset({"method", "path", "query", "value"})
 _MOST_FIELDS = 8
 _FREE = StoredAnswer(200, (("content-type", "application/json"),), b'{"free":true}')
 
@@ -38,7 +44,7 @@ class Challenger:
         try:
             wanted = _read(raw_query)
             catalogue = self.catalogues.current()
-            match = catalogue.match(wanted["method"], wanted["path"])
+            match = _priced(catalogue.match(wanted["method"], wanted["path"]), wanted)
         except MethodNotAllowed as other:
             # The Allow header speaks of this endpoint, which is not the route.
             return Outcome(
@@ -59,7 +65,7 @@ class Challenger:
 
 
 def _read(raw_query: str) -> Mapping[str, str]:
-    """Exactly ``path`` and, unless it is GET, ``method``, each once. Raises ``BadRequest`` 400."""
+    """What is asked about, each parameter once. Raises ``BadRequest`` 400."""
     try:
         pairs = parse_qsl(
             raw_query, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=_MOST_FIELDS
@@ -79,5 +85,19 @@ def _wrong() -> BadRequest:
     return BadRequest(
         400,
         "invalid_parameters",
-        "Ask with path=/the/path and method=GET, each once and percent-encoded, nothing else.",
+        "Ask with path=/the/path and method=GET, each once and percent-encoded, and with query=… or value=… where the "
+        "price depends on the query or on the body; nothing else.",
     )
+
+
+def _priced(match: Match, wanted: Mapping[str, str]) -> Match:
+    """The match at the price of the call that is asked about. Raises ``BadRequest``."""
+    query, choice = wanted.get("query", ""), match.route.choice
+    if not is_query(query):
+        raise BadRequest(400, "malformed_query", "The query must be visible ASCII: percent-encode the rest.")
+    if choice is not None and choice.where is Where.BODY:
+        accepts = price_of(choice, wanted.get("value"))
+        return replace(match, route=replace(match.route, accepts=accepts, choice=None))
+    if "value" in wanted:
+        raise _wrong()
+    return priced(match, Request(wanted["method"], wanted["path"], query, {}, b"", ""))

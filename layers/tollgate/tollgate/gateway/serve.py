@@ -15,6 +15,7 @@ from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.paid_call import PaidCall
 from tollgate.gateway.payment_header import PaymentHeader, Sent
 from tollgate.gateway.ports import CatalogueSource
+from tollgate.gateway.price_selection import priced
 from tollgate.gateway.result_links import RESULTS_PATH
 from tollgate.gateway.results import Results
 from tollgate.payment.events import Event
@@ -75,6 +76,7 @@ class Gateway:
         if match.route.free:
             return self._free(request, catalogue, match, header, deadline)
         if header is None:
+            match = priced(match, request)
             outcome = offer(self.parts, catalogue, match)
             self.parts.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
             return outcome
@@ -106,15 +108,26 @@ class Gateway:
     ) -> Outcome:
         try:
             sent = header.parse()
-            payment = self._as_offered(catalogue, match, sent)
+            try:
+                match = priced(match, request)
+                payment = self._as_offered(catalogue, match, sent)
+            except BadRequest:
+                payment = None
             if payment is None:
                 # Another process may have offered a price that was applied seconds ago.
                 catalogue = self.catalogues.fresh()
                 match = catalogue.match(request.method, request.raw_path)
+                try:
+                    match = priced(match, request)
+                except BadRequest:
+                    before = self._paid_before(request, catalogue, match, header, deadline)
+                    if before is None:
+                        raise
+                    return before
                 payment = sent.as_offered(self._acceptable(catalogue, match))
             call = self._read(request, catalogue, match, payment, deadline)
         except Refusal as refusal:
-            return self._refused(catalogue, match, refusal)
+            return self._refused(catalogue, priced(match, request), refusal)
         return self.paid_call.serve(call)
 
     def _refused(self, catalogue: Catalogue, match: Match, refusal: Refusal) -> Outcome:

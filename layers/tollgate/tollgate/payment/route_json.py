@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from tollgate.errors import ConfigurationError
 from tollgate.payment.function_names import FunctionName
+from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, Target, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network, parse_atomic
@@ -75,6 +76,10 @@ def _route_out(route: Route) -> dict[str, Any]:
     }
     if route.free:
         out["free"] = True
+    if route.choice is not None:
+        out["choice"] = _choice_out(route.choice)
+    if route.former:
+        out["former"] = [{"choice": _choice_out(f.choice), "until": f.until} for f in route.former]
     return out
 
 
@@ -82,14 +87,14 @@ def _route_in(item: object) -> Route:
     data = _fields(
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
-        "sourceAddressResends", optional=("free", "input", "output"),
+        "sourceAddressResends", optional=("choice", "former", "free", "input", "output"),
     )  # fmt: skip
     previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
     return Route(
         id=_text(data["id"], "id"),
         method=_text(data["method"], "method"),
         pattern=_text(data["pattern"], "pattern"),
-        accepts=tuple(_requirements_in(r) for r in _list(data["accepts"], "accepts")),
+        accepts=_accepts_in(data["accepts"], "accepts"),
         previous=tuple(
             PreviousPrice(_requirements_in(p["requirements"]), _whole(p["until"], "until")) for p in previous
         ),
@@ -100,6 +105,11 @@ def _route_in(item: object) -> Route:
         input=_declared(data, "input"),
         output=_declared(data, "output", "example"),
         free=_flag(data.get("free", False), "free"),
+        choice=_choice_in(data["choice"]) if "choice" in data else None,
+        former=tuple(
+            FormerChoice(_choice_in(f["choice"]), _whole(f["until"], "until"))
+            for f in (_fields(item, "choice", "until") for item in _list(data.get("former", []), "former"))
+        ),
     )
 
 
@@ -125,6 +135,32 @@ def _target_in(item: object) -> Target:
         header = _fields(upstream["secretHeader"], "name", "secret")
         secret = (_text(header["name"], "name"), _text(header["secret"], "secret"))
     return UpstreamTarget(_text(upstream["url"], "url"), _seconds(upstream["timeoutSeconds"]), secret)
+
+
+def _choice_out(choice: PriceChoice) -> dict[str, Any]:
+    return {
+        "where": choice.where.value,
+        "field": choice.field,
+        "tiers": [{"value": t.value, "accepts": [r.to_json() for r in t.accepts]} for t in choice.tiers],
+        "absent": choice.absent,
+        "otherwise": [r.to_json() for r in choice.otherwise],
+    }
+
+
+def _choice_in(item: object) -> PriceChoice:
+    data = _fields(item, "where", "field", "tiers", "absent", "otherwise")
+    tiers = (_fields(t, "value", "accepts") for t in _list(data["tiers"], "tiers"))
+    return PriceChoice(
+        where=Where(data["where"]),
+        field=_text(data["field"], "field"),
+        tiers=tuple(Tier(_text(t["value"], "value"), _accepts_in(t["accepts"], "accepts")) for t in tiers),
+        absent=None if data["absent"] is None else _text(data["absent"], "absent"),
+        otherwise=_accepts_in(data["otherwise"], "otherwise"),
+    )
+
+
+def _accepts_in(value: object, name: str) -> tuple[Requirements, ...]:
+    return tuple(_requirements_in(r) for r in _list(value, name))
 
 
 def _requirements_in(item: object) -> Requirements:

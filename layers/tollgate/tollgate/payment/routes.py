@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tollgate.payment.price_choice import FormerChoice, PriceChoice
 from tollgate.payment.states import Flow
 from tollgate.payment.terms import flow_of
 from tollgate.wire.models import Requirements
@@ -51,6 +52,8 @@ class Route:
     """One route. ``source_address_resends``: whether its address may admit a resend (rule 6).
 
     ``input`` and ``output`` are what its seller declares for discovery, as JSON (``wire.bazaar``); they bind nobody.
+    ``choice``: what it costs depends on the request; then ``accepts`` is empty, and who forgets to ask offers nothing.
+    ``former`` are choices of before that some buyer may still hold an offer of.
     ``free``: passed through without payment; it accepts none, so there is nothing to take by mistake.
     """
 
@@ -66,11 +69,27 @@ class Route:
     input: Mapping[str, Any] | None = None
     output: Mapping[str, Any] | None = None
     free: bool = False
+    choice: PriceChoice | None = None
+    former: tuple[FormerChoice, ...] = ()
 
     @property
     def flow(self) -> Flow:
         """What its current offers say comes first; all say the same."""
-        return flow_of(self.accepts[0]) if self.accepts else Flow.AUTHORIZATION
+        return flow_of(self.terms[0]) if self.terms else Flow.AUTHORIZATION
+
+    @property
+    def terms(self) -> tuple[Requirements, ...]:
+        """Everything that it offers now, to whatever request."""
+        return self.accepts if self.choice is None else self.choice.terms
+
+    @property
+    def payable_terms(self) -> tuple[Requirements, ...]:
+        """Everything that somebody may pay: on offer now, or offered before."""
+        return (
+            *self.terms,
+            *(previous.requirements for previous in self.previous),
+            *(requirements for former in self.former for requirements in former.choice.terms),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Receivers:
 
     def _named(self) -> Iterator[Receiver]:
         for route in self.catalogue().routes:
-            for terms in (*route.accepts, *(previous.requirements for previous in route.previous)):
+            for terms in route.payable_terms:
                 yield Receiver(terms.network, terms.asset, terms.pay_to)
 
     def take_up_payment(self, payment: Payment) -> None:
