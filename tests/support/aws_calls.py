@@ -90,7 +90,8 @@ def needs(service: str, operation: str, parameters: dict[str, Any]) -> tuple[Acc
             return (Access(f"secretsmanager:{operation}", arn(service, f"secret:{parameters['SecretId']}-AbCdEf")),)
         case "lambda":
             action = "InvokeFunction" if operation == "Invoke" else operation
-            return (Access(f"lambda:{action}", arn(service, f"function:{parameters['FunctionName']}")),)
+            name = parameters["FunctionName"]
+            return (Access(f"lambda:{action}", name if name.startswith("arn:") else arn(service, f"function:{name}")),)
     raise KeyError(f"{service}.{operation}")
 
 

@@ -17,7 +17,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,7 +36,7 @@ from tests.support.template_values import REGION, Values
 from tests.template.cfn import ROOT, environment, load, of_type
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.sellers import SellersTable
-from tollgate.payment.routes import Route, UpstreamTarget
+from tollgate.payment.routes import FunctionTarget, Route, UpstreamTarget
 from tollgate.payment.sellers import Allowance, Seller, key_hash
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address
@@ -64,6 +64,8 @@ class Functions:
         self.trace: list[AwsCall | RpcCall] = []
         # What invoked functions ended with instead of an answer.
         self.failures: list[Exception] = []
+        # The seller's own Lambda functions, by ARN.
+        self.sellers_functions: dict[str, Callable[[Any], Any]] = {}
         self._rpc_url = rpc_url or chain.url
         self._closing = contextlib.ExitStack()
         self._numbers = itertools.count(1)
@@ -172,7 +174,16 @@ class Functions:
         finally:
             seen.trace = self.trace[start:]
 
-    def sell(self, method: str, pattern: str, url: str, *, price: int = PRICE, seconds: int = 60, **route: Any) -> None:
+    def sell(
+        self,
+        method: str,
+        pattern: str,
+        url: str | FunctionTarget,
+        *,
+        price: int = PRICE,
+        seconds: int = 60,
+        **route: Any,
+    ) -> None:
         """Put one more priced route in front of ``url``; a proxy that runs sees it when its copy is old.
 
         ``upfront``: it settles first; ``free`` or with a ``choice``: ``price`` is not its price after all.
@@ -180,7 +191,8 @@ class Functions:
         flow = {"paymentFlow": "upfront"} if route.pop("upfront", False) else {}
         requirements = self.terms(price, seconds, **flow)
         secret = route.pop("secret_header", None)
-        target = UpstreamTarget(url, route.pop("timeout_seconds", 5.0), secret)
+        timeout = route.pop("timeout_seconds", 5.0)
+        target = url if isinstance(url, FunctionTarget) else UpstreamTarget(url, timeout, secret)
         version = len(self._routes)
         accepts = () if route.get("free") or route.get("choice") else requirements
         made = Route(f"route-{version}", method, pattern, accepts, (), target, **route)
@@ -233,7 +245,9 @@ class Functions:
         return LoadedFunction(file.parent.name, file, told | runtime, properties["Timeout"], self.trace)
 
     def _invoked(self, physical: str, event: Any) -> Any:
-        """Lambda's side of Invoke: another function of this stack."""
+        """Lambda's side of Invoke: another function of this stack, or one of the seller's."""
+        if physical in self.sellers_functions:
+            return self.sellers_functions[physical](event)
         try:
             return self.invoke(physical.removeprefix(f"{self.made.stack}-"), event)
         except Exception as error:

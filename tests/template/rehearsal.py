@@ -10,7 +10,7 @@ from typing import Any
 from local.chain import Chain
 from local.rpc_gate import SEND, Act, RpcGate
 from tests.support.aws import client
-from tests.support.aws_calls import AwsCall
+from tests.support.aws_calls import AwsCall, arn
 from tests.support.buyer import TRANSFER, encode, fresh_signature, transfer_arguments
 from tests.support.functions import Functions
 from tests.support.silent_facilitator import silent_facilitator
@@ -18,9 +18,11 @@ from tests.support.template_values import Values
 from tests.support.upstream import CountingUpstream, answers, sunny
 from tollgate.facilitator.remote_turns import STRIKES
 from tollgate.payment.identity import PaymentId
+from tollgate.payment.routes import FunctionTarget
 from tollgate.wire.parse import parse_payment
 
 IDENTIFIER = "pay_{:032x}"
+SOLD = arn("lambda", "function:map:live")
 ELSEWHERE = "198.51.100.7"
 BIG = b"x" * 100_000
 FINAL_SECONDS = 2_000
@@ -52,6 +54,7 @@ def rehearse(aws_endpoint: str, chain: Chain) -> Rehearsed:
     chain.mine_at_once()
     with _servers(chain) as (gate, upstream):
         more = {"Refunds": "auto", "ExtraRelayerKeyArns": _key(aws_endpoint), "TreasuryKeyArn": _key(aws_endpoint)}
+        more["UpstreamFunctionArns"] = SOLD
         with Functions(aws_endpoint, chain, rpc_url=gate.url, patient=False, **more) as functions:
             _Day(functions, gate, upstream).all()
             done.keep(functions)
@@ -104,6 +107,8 @@ class _Day:
             self.upstream.url + "/weather/{city}",
             secret_header=("x-api-key", functions.made.upstream_prefix + "key"),
         )
+        functions.sell("GET", "/map", FunctionTarget(SOLD, 5.0))
+        functions.sellers_functions[SOLD] = lambda event: {"statusCode": 200, "body": "a map"}
         functions.sell("GET", "/report/{city}", self.upstream.url + "/report/{city}", upfront=True)
         status = functions.invoke("settle", {"op": "relayers"})
         for relayer in status["networks"][0]["relayers"]:
@@ -130,6 +135,7 @@ class _Day:
         self.upstream.behave(answers(500))
         assert self._pay(self._payment()) == 500
         self.upstream.behave(sunny)
+        assert self._pay(self._payment(path="/map"), path="/map") == 200
 
     def _big(self) -> None:
         self.upstream.behave(answers(200, BIG))

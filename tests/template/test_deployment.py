@@ -4,9 +4,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.aws import client
+from tests.template.cfn import listed
 from tests.template.stacks import ALWAYS, RIGHT, Stacks
 
 KEYS = ",".join(f"arn:aws:kms:us-east-1:123456789012:key/{n}1111111-1111-1111-1111-111111111111" for n in (1, 2))
+FUNCTIONS = ",".join(f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in ("report", "map:live"))
 
 # (the stage it happens at, what is changed, the sentence that the operator reads)
 WRONG: list[tuple[str, dict[str, str], str]] = [
@@ -37,6 +39,8 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("local", {"ProxyConcurrency": "-1"}, "ProxyConcurrency must be a whole number from 0 (reserve none)"),
     ("local", {"SettleConcurrency": "-1"}, "SettleConcurrency must be a whole number from 0 (reserve none)"),
     ("local", {"UpstreamSecretPrefix": "tollgate"}, "and end with a slash."),
+    ("local", {"UpstreamFunctionArns": "report"}, "of ARNs of Lambda functions."),
+    ("local", {"UpstreamFunctionArns": FUNCTIONS + "*"}, "without spaces and wildcards"),
     ("local", {"ThrottleRate": "0"}, "ThrottleRate must be a number of requests per second"),
     ("local", {"ThrottleBurst": "0"}, "ThrottleBurst must be a number of requests from 1 to 5000."),
     (
@@ -68,6 +72,7 @@ def test_all_optional_parameters_are_accepted_together(stacks: Stacks) -> None:
             "SettleConcurrency": "50",
             "SourceAddressResends": "false",
             "UpstreamSecretPrefix": "shop/upstream/",
+            "UpstreamFunctionArns": FUNCTIONS,
             "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:operators",
         }
     )
@@ -125,3 +130,23 @@ def test_further_relayer_keys_reach_the_function_and_its_role(stacks: Stacks) ->
         for arn in ([statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"])
     }
     assert signable == {own, *KEYS.split(",")}
+
+
+@pytest.mark.parametrize("functions", ["", FUNCTIONS])
+def test_a109_the_proxy_may_invoke_the_functions_that_are_named_and_settle(stacks: Stacks, functions: str) -> None:
+    """Without any named, settle alone."""
+    _, outputs = stacks.create(ALWAYS | RIGHT["test"] | {"UpstreamFunctionArns": functions})
+    lambdas = client("lambda", stacks.endpoint)
+    role, settle = (
+        lambdas.get_function_configuration(FunctionName=outputs[f"{name}FunctionName"]) for name in ("Proxy", "Settle")
+    )
+    policy = client("iam", stacks.endpoint).get_role_policy(
+        RoleName=role["Role"].rsplit("/", 1)[1], PolicyName="proxy"
+    )["PolicyDocument"]
+    invocable = [
+        arn
+        for statement in policy["Statement"]
+        if statement["Action"] == "lambda:InvokeFunction"
+        for arn in listed(statement["Resource"])
+    ]
+    assert invocable == [settle["FunctionArn"], *filter(None, functions.split(","))]

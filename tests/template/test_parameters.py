@@ -9,6 +9,7 @@ import pytest
 from local.networks import files
 from tests.template.cfn import ROOT
 from tollgate.errors import ConfigurationError
+from tollgate.payment.function_names import FunctionName
 from tollgate.payment.networks import NETWORKS, NetworkInfo
 from tollgate.settings import STAGES, read_settings
 
@@ -194,6 +195,34 @@ def _value(node: Any, parameters: dict[str, Any]) -> Any:
 def test_an_rpc_url_is_not_a_secrets_name(template: dict[str, Any], value: str) -> None:
     """A URL with its key would be plain text in the stack, for whoever may read it."""
     assert not re.search(template["Parameters"]["RpcSecretName"]["AllowedPattern"], value)
+
+
+_FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:"
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("", True),
+        (_FUNCTION + "report", True),
+        (_FUNCTION + "report:live," + _FUNCTION + "report:$LATEST", True),
+        ("report", False),
+        (_FUNCTION + "*", False),
+        (_FUNCTION + "report:*", False),
+        (_FUNCTION + "report*", False),
+        ("*", False),
+        (_FUNCTION + "report, " + _FUNCTION + "other", False),
+        (_FUNCTION + "report,", False),
+        ("arn:aws:lambda:*:123456789012:function:report", False),
+        ("arn:aws:lambda:eu-central-1:*:function:report", False),
+    ],
+)
+def test_a109_functions_to_be_sold_are_named_one_by_one(template: dict[str, Any], value: str, taken: bool) -> None:
+    """A wildcard would let a route run whatever is in the account."""
+    pattern = template["Parameters"]["UpstreamFunctionArns"]["AllowedPattern"]
+    assert bool(re.search(pattern, value)) == taken
+    if value and taken:
+        assert [str(FunctionName.parse(arn)) for arn in value.split(",")] == value.split(",")
 
 
 @pytest.mark.parametrize("environment", ["local", "test", "prod"])

@@ -17,6 +17,7 @@ RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
 RECEIPT_KEY = {"Fn::GetAtt": ["ReceiptKey", "Arn"]}
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
 MORE_RELAYERS = {"Fn::Split": [",", {"Ref": "ExtraRelayerKeyArns"}]}
+UPSTREAM_FUNCTIONS = {"Fn::Split": [",", {"Ref": "UpstreamFunctionArns"}]}
 TREASURY = {"Ref": "TreasuryKeyArn"}
 DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 _SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
@@ -44,6 +45,7 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         ("s3:ListBucket", {"Fn::GetAtt": ["AnswersBucket", "Arn"]}),
         ("dynamodb:BatchGetItem", ROUTES),
         ("lambda:InvokeFunction", SETTLE),
+        ("lambda:InvokeFunction", UPSTREAM_FUNCTIONS),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
         ("secretsmanager:GetSecretValue", UPSTREAM_SECRETS),
         ("secretsmanager:GetSecretValue", FACILITATOR_SECRET),
@@ -138,6 +140,21 @@ def test_star_resources_are_only_those_that_aws_requires(template: dict[str, Any
     """``*`` stands for X-Ray, which names no resource, and nowhere else in a role."""
     starred = {action for role in ALLOWED for action, resource in _flat(statements(template, role)) if resource == "*"}
     assert starred == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+
+
+def test_a109_only_the_proxy_may_invoke_what_is_sold_and_only_where_something_is(template: dict[str, Any]) -> None:
+    """With the parameter empty there is no such statement at all."""
+    for role in ALLOWED:
+        named = [resource for _, resource in _flat(statements(template, role)) if resource == UPSTREAM_FUNCTIONS]
+        assert len(named) == (role == "ProxyRole")
+    (conditional,) = [
+        statement["Fn::If"]
+        for statement in template["Resources"]["ProxyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if "Fn::If" in statement and statement["Fn::If"][0] == "HasUpstreamFunctions"
+    ]
+    assert conditional[2] == {"Ref": "AWS::NoValue"}
+    empty = {"Fn::Equals": [{"Ref": "UpstreamFunctionArns"}, ""]}
+    assert template["Conditions"]["HasUpstreamFunctions"] == {"Fn::Not": [empty]}
 
 
 def test_reconcile_cannot_write_the_catalogue(template: dict[str, Any]) -> None:
