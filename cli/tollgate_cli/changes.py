@@ -12,6 +12,9 @@ from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.models import Requirements
 
+# So many times dearer or cheaper, and a change of price is worth a second look.
+JUMP = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -69,6 +72,37 @@ def still_accepted(routes: Sequence[Route], now: int) -> list[str]:
         for route in routes
         for f in route.former
     ]
+
+
+def jumps(current: Sequence[Route], wanted: Sequence[Route]) -> list[str]:
+    """A sentence for each price that becomes ten times what it was or more, or a tenth or less: often a typo."""
+    before = {_name(route): _amounts(route) for route in current}
+    found: list[str] = []
+    for route in wanted:
+        for key, now in _amounts(route).items():
+            old = before.get(_name(route), {}).get(key)
+            if old is None or max(old.amount, now.amount) < JUMP * min(old.amount, now.amount):
+                continue
+            tier = f" of {key[0]}" if key[0] else ""
+            network = network_info(now.network).name
+            found.append(
+                f"{_name(route)}: the price{tier} on {network} becomes {_times(old.amount, now.amount)}"
+                f" what it was ({price(old)} -> {price(now)})"
+            )
+    return found
+
+
+def _amounts(route: Route) -> dict[tuple[str, ...], Requirements]:
+    """Each price by tier, network and token."""
+    if route.choice is None:
+        tiers = {"": route.accepts}
+    else:
+        tiers = {t.value: t.accepts for t in route.choice.tiers} | {"any other value": route.choice.otherwise}
+    return {(value, str(r.network), r.asset.lower): r for value, accepts in tiers.items() for r in accepts}
+
+
+def _times(old: int, new: int) -> str:
+    return f"{new / old:.3g} times" if new > old else f"1/{old / new:.3g} of"
 
 
 def price(requirements: Requirements) -> str:

@@ -24,6 +24,7 @@ from tollgate_cli.stack import read_stack
 _EPILOG = """\
 examples:
   tollgate routes check routes.yaml                     what is wrong with the file, line by line
+  tollgate routes plan routes.yaml --stack tollgate     what an apply would add, change and remove
   tollgate routes apply routes.yaml --stack tollgate    make the stack serve it; buyers see it within a minute
   tollgate doctor --stack tollgate                      what is wrong with the stack, and what to do
   tollgate relayer --stack tollgate                     who signs, and what gas they have
@@ -73,8 +74,12 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
         case "routes check":
             facts = read_stack(connect().cloudformation, args.stack).facts if args.stack else stand_in()
             return routes_commands.check(args.file, facts)
+        case "routes plan":
+            return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=True)
         case "routes apply":
-            return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run)
+            return routes_commands.apply(
+                args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run, version=args.version
+            )
         case "doctor":
             return doctor(args.stack, connect(), clock, _progress)
         case "relayer":
@@ -101,12 +106,22 @@ def _parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(metavar="COMMAND", required=True)
 
     routes = groups.add_parser(
-        "routes", help="check and apply a routes.yaml", epilog=_EPILOG, formatter_class=formatter
+        "routes", help="check, plan and apply a routes.yaml", epilog=_EPILOG, formatter_class=formatter
     ).add_subparsers(metavar="ACTION", required=True)
     check = routes.add_parser("check", parents=[common], help="say everything that is wrong with a file")
     check.add_argument("file", type=Path, metavar="FILE", help="the routes.yaml")
     check.add_argument("--stack", metavar="NAME", help="check against this stack's networks and parameters too")
     check.set_defaults(command="routes check")
+    plan = routes.add_parser(
+        "plan",
+        parents=[common, stack],
+        help="show what an apply would change, and write nothing",
+        description="Shows the routes that an apply would add, change and remove, for how long prices that end would"
+        " stay acceptable, and prices that jump. Its last line applies this plan, and only while the stack serves what"
+        " it was made for.",
+    )
+    plan.add_argument("file", type=Path, metavar="FILE", help="the routes.yaml")
+    plan.set_defaults(command="routes plan")
     apply = routes.add_parser(
         "apply",
         parents=[common, stack],
@@ -115,7 +130,15 @@ def _parser() -> argparse.ArgumentParser:
         " acceptable for 60 s plus their maxTimeoutSeconds. A file with any problem changes nothing.",
     )
     apply.add_argument("file", type=Path, metavar="FILE", help="the routes.yaml")
-    apply.add_argument("--dry-run", action="store_true", help="show what would change and stop")
+    apply.add_argument(
+        "--dry-run", action="store_true", help="show what would change and stop, like tollgate routes plan"
+    )
+    apply.add_argument(
+        "--version",
+        type=int,
+        metavar="N",
+        help="only if the stack's routes are this version, which a plan was made for",
+    )
     apply.set_defaults(command="routes apply")
 
     examine = groups.add_parser(

@@ -1,5 +1,6 @@
-"""``tollgate routes check`` and ``tollgate routes apply``."""
+"""``tollgate routes check``, ``plan`` and ``apply``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tollgate.payment.networks import network_info
 from tollgate.payment.routes import Snapshot
 from tollgate_cli import receivers
 from tollgate_cli.aws import Aws, FunctionFailed, invoke
-from tollgate_cli.changes import changes, still_accepted
+from tollgate_cli.changes import Change, changes, jumps, still_accepted
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.result import Progress, Result
 from tollgate_cli.routes_file import read_routes_file
@@ -34,8 +35,20 @@ def check(path: Path, facts: StackFacts) -> Result:
     return Result(document, lines, warnings=[f"note: {note.text(str(path))}" for note in read.notes])
 
 
-def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *, dry_run: bool) -> Result:
-    """Make the stack serve the file's routes. Raises ``WrongFile``: then nothing is written."""
+def apply(
+    path: Path,
+    stack_name: str,
+    aws: Aws,
+    now: int,
+    progress: Progress,
+    *,
+    dry_run: bool,
+    version: int | None = None,
+) -> Result:
+    """Make the stack serve the file's routes. Raises ``WrongFile``: then nothing is written.
+
+    ``version``: which version of the stack's routes a plan was made for; on any other nothing is written.
+    """
     stack = read_stack(aws.cloudformation, stack_name)
     read = read_routes_file(path, stack.facts)
     networks = [info.network for info in stack.facts.networks]
@@ -45,6 +58,7 @@ def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *
     Catalogue(Snapshot(merged))
     changed = changes(current.routes, merged)
     accepted = still_accepted(merged, now) if changed else []
+    warnings = jumps(current.routes, merged)
     lines = [line for change in changed for line in change.lines()] + accepted
     document: dict[str, Any] = {
         "stack": stack.name,
@@ -52,13 +66,17 @@ def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *
         "stillAccepted": accepted,
         "applied": False,
         "version": current.version,
+        "warnings": warnings,
     }
+    if version not in (None, current.version):
+        sentence = f"the plan was for version {version}, and {stack.name} serves version {current.version} by now"
+        return Result(document | {"error": sentence}, lines, [f"{sentence}; nothing was written: plan again"], code=1)
     clashes = receivers.shared(receivers.of_routes(merged, stack.facts.pay_to), receivers.sellers_of(stack, aws))
     if clashes:
         todo = "nothing was written: choose another payTo, or remove the seller with tollgate seller remove"
         return Result(document | {"error": "; ".join(clashes)}, [], [*clashes, todo], code=1)
     if dry_run:
-        return Result(document, [*lines, f"dry run: {_count(len(changed))} not applied"])
+        return Result(document, [*lines, *_planned(path, stack, changed, current.version)], warnings)
     if changed:
         try:
             document["version"] = table.replace(merged, current.version, now)
@@ -69,8 +87,9 @@ def apply(path: Path, stack_name: str, aws: Aws, now: int, progress: Progress, *
         lines.append(f"applied {_count(len(changed))} to {stack.name}; seen within {CACHE_SECONDS} s")
     else:
         lines.append(f"{stack.name} serves these routes already")
-    document["relayers"], warnings = _relayers(stack, aws, table, progress)
-    return Result(document | {"warnings": warnings}, lines, warnings)
+    document["relayers"], more = _relayers(stack, aws, table, progress)
+    warnings += more
+    return Result(document, lines, warnings)
 
 
 def _relayers(stack: Stack, aws: Aws, table: RoutesTable, progress: Progress) -> tuple[list[dict[str, Any]], list[str]]:
@@ -99,6 +118,16 @@ def _relayers(stack: Stack, aws: Aws, table: RoutesTable, progress: Progress) ->
             )
             warnings.append(f"{name} is left out of the offers: {mend}")
     return found, warnings
+
+
+def _planned(path: Path, stack: Stack, changed: Sequence[Change], version: int) -> list[str]:
+    if not changed:
+        return [f"{stack.name} serves these routes already"]
+    sums = (f"{sum(change.kind == kind for change in changed)} to {kind}" for kind in ("add", "change", "remove"))
+    return [
+        f"plan: {', '.join(sums)}; nothing was written. To do just this:",
+        f"    tollgate routes apply {path} --stack {stack.name} --version {version}",
+    ]
 
 
 def _count(changed: int) -> str:

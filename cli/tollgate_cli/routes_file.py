@@ -17,6 +17,7 @@ from tollgate_cli.declared import Declared, read_declared
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.flows import SETTLE_RESERVE_SECONDS, least_max_timeout, read_flow
 from tollgate_cli.free_routes import check_reach, is_free, without_terms
+from tollgate_cli.price_limits import read_limits
 from tollgate_cli.prices import Prices, read_prices
 from tollgate_cli.problems import Findings, Problem, WrongFile, did_you_mean
 from tollgate_cli.upstreams import DEFAULT_TIMEOUT, read_upstream
@@ -66,7 +67,7 @@ def read_routes_file(path: Path, facts: StackFacts) -> RoutesFile:
 
 
 def _routes(root: Node, facts: StackFacts, findings: Findings) -> tuple[Route, ...]:
-    fields = fields_of(root, findings, ("version", "routes"))
+    fields = fields_of(root, findings, ("version", "routes"), ("limits",))
     version = fields.get("version")
     if version is not None and (version.kind is not Kind.NUMBER or version.text != VERSION):
         findings.add(version.line, version.at, f"must be {VERSION}")
@@ -76,6 +77,7 @@ def _routes(root: Node, facts: StackFacts, findings: Findings) -> tuple[Route, .
     if listed.kind is not Kind.LIST:
         findings.add(listed.line, listed.at, f"must be a list of routes, not {listed.kind.value}")
         return ()
+    limits = read_limits(fields.get("limits"), findings)
     routes: list[Route] = []
     seen: dict[object, str] = {}
     for node in listed.items:
@@ -83,6 +85,7 @@ def _routes(root: Node, facts: StackFacts, findings: Findings) -> tuple[Route, .
         if pattern is not None:
             _unique(seen, (route.method, pattern.shape), node, node.inside("path"), findings)
         _unique(seen, route.id, node, node.inside("id"), findings)
+        limits.check(route, node, findings)
         routes.append(route)
     if not findings.problems:
         check_reach(routes, listed.items, findings)

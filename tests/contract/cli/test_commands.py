@@ -31,6 +31,15 @@ routes:
 """
 
 
+OTHER = """\
+  - method: GET
+    path: /status
+    price: free
+    upstream:
+      url: https://api.example.com/status
+"""
+
+
 def test_a_first_apply_says_what_it_adds_and_the_table_has_it(operator: Operator) -> None:
     """And the relayers were checked once, so that their status is fresh."""
     out, err = operator.apply(GOOD)
@@ -83,9 +92,43 @@ def test_a_dry_run_shows_and_does_not_write(operator: Operator) -> None:
     """Nor does it invoke."""
     out, _ = operator.apply(GOOD, "--dry-run")
     assert "+ GET /weather/{city}" in out
-    assert "dry run: 1 change not applied" in out
+    assert "plan: 1 to add, 0 to change, 0 to remove; nothing was written" in out
     assert operator.routes.load().version == 0
     assert operator.functions.invoked == []
+
+
+def test_a_plan_is_applied_only_to_what_it_was_made_for(operator: Operator) -> None:
+    """What it shows is what is done, or nothing is."""
+    operator.apply(GOOD)
+    operator.file.write_text(GOOD.replace("$0.01", "$0.02") + OTHER)
+    out, _ = operator.run("routes", "plan", str(operator.file), "--stack", operator.stack)
+    *shown, command = out.splitlines()
+    assert "~ GET /weather/{city}" in shown
+    assert "    price on base-sepolia: $0.01 USDC -> $0.02 USDC" in shown
+    assert "+ GET /status" in shown
+    assert "    price: free" in shown
+    assert shown[-1].startswith("plan: 1 to add, 1 to change, 0 to remove")
+    assert operator.routes.load().version == 1
+    argv = command.split()[1:]
+    assert argv[-2:] == ["--version", "1"]
+    operator.routes.replace((), 1, NOW)
+    _, err = operator.run(*argv, code=1)
+    assert "the plan was for version 1, and" in err
+    assert operator.routes.load().routes == ()
+    operator.run(*argv[:-1], "2")
+    assert [route.id for route in operator.routes.load().routes] == ["GET /weather/{city}", "GET /status"]
+
+
+def test_a_price_that_jumps_is_said_aloud(operator: Operator) -> None:
+    """Ten times as much is more often a typo than a decision."""
+    operator.apply(GOOD)
+    for price, said in (("$0.099", None), ("$0.1", "becomes 10 times what it was"), ("$0.001", "becomes 1/10 of")):
+        out, err = operator.apply(GOOD.replace("$0.01", price), "--dry-run")
+        assert f"$0.01 USDC -> {price}" in out
+        assert (said or "becomes") in err if said else "becomes" not in err
+    _, err = operator.apply(GOOD.replace("$0.01", "$1"))
+    said = "the price on base-sepolia becomes 100 times what it was ($0.01 USDC -> $1.00 USDC)"
+    assert f"GET /weather/{{city}}: {said}" in err
 
 
 def test_two_operators_at_once_do_not_overwrite_each_other(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,6 +389,7 @@ def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
         ["--help"],
         ["routes", "--help"],
         ["routes", "apply", "--help"],
+        ["routes", "plan", "--help"],
         ["payment", "--help"],
         ["payment", "show", "--help"],
         ["payment", "refunded", "--help"],
@@ -377,4 +421,5 @@ def test_it_runs_as_a_command_from_anywhere(start: list[str], tmp_path: Path) ->
     command = [*start, "routes", "check", str(_ROOT / "examples" / "routes.yaml"), "--json"]
     environment = os.environ | {"PYTHONPATH": path}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["routes"] == 3
+    example = (_ROOT / "examples" / "routes.yaml").read_text()
+    assert json.loads(done.stdout)["routes"] == example.count("\n    path: ") > 2

@@ -323,7 +323,7 @@ def test_the_price_is_complained_about_once_however_many_networks_there_are(tmp_
         ("\x00", "is not YAML"),
         ("[" * 5000, "nested too deeply"),
         ("a: " + "{a: " * 5000, "nested too deeply"),
-        ("just text", ":1: must be a set of fields (version, routes), not text"),
+        ("just text", ":1: must be a set of fields (version, routes, limits), not text"),
         ("version: 1", ":1: routes: is missing"),
         ("version: 1\nroutes: {}", ":2: routes: must be a list of routes, not a set of fields"),
         ("version: 1.0\nroutes: []", ":1: version: must be 1"),
