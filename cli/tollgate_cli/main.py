@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.errors import TollgateError
-from tollgate_cli import payment_arguments, relayer_command, routes_commands, seller_command
+from tollgate_cli import payment_arguments, receipt_command, relayer_command, routes_commands, seller_command
 from tollgate_cli.aws import Aws, connect
 from tollgate_cli.doctor import doctor
 from tollgate_cli.facts import stand_in
@@ -30,6 +30,7 @@ examples:
   tollgate relayer --stack tollgate                     who signs, and what gas they have
   tollgate payments stuck --stack tollgate              what waits, why, and what to do about it
   tollgate payments show 5f3a9c12 --stack tollgate      a payment's history; tollgate payments --help has more
+  tollgate receipts --help                              sign a payment's receipt, verify one offline
   tollgate seller --help                                let others settle their payments through this stack
 
 Region, credentials and endpoint come from the usual AWS environment: AWS_REGION, AWS_PROFILE,
@@ -84,6 +85,10 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return doctor(args.stack, connect(), clock, _progress)
         case "relayer":
             return relayer_command.relayer(args.stack, connect(), _progress)
+        case "receipts show":
+            return receipt_command.show(args.id, args.stack, connect(), _progress, check_chain=args.check_chain)
+        case "receipts verify":
+            return receipt_command.verify_file(args.file, args.signer)
         case "seller add" | "seller list" | "seller rotate" | "seller remove":
             return seller_command.run(args, connect())
         case _:
@@ -158,4 +163,5 @@ def _parser() -> argparse.ArgumentParser:
 
     add_seller_commands(groups, common, stack)
     add_payment_commands(groups, common, stack)
+    receipt_command.add_receipt_commands(groups, common, stack)
     return parser

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Stack:
     """What the commands need to know of a stack. ``facilitator_url`` is "" while it settles its payments itself.
 
-    It may be several, separated by commas.
+    It may be several, separated by commas. ``records_function`` is "" in a stack of an earlier version.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Stack:
     sellers_table: str
     reconcile_function: str
     facilitator_url: str
+    records_function: str = ""
 
     def log(self, function: str) -> str:
         """The command that prints what a function (``settle``, ``reconcile``) logged lately."""
@@ -59,6 +60,7 @@ def read_stack(cloudformation: "CloudFormationClient", name: str) -> Stack:
         settle_function=_value(outputs, "SettleFunctionName", name),
         reconcile_function=_value(outputs, "ReconcileFunctionName", name),
         facilitator_url=parameters.get("FacilitatorUrl", ""),
+        records_function=outputs.get("RecordsFunctionName", ""),
     )
 
 

@@ -91,8 +91,9 @@ def test_the_payload_of_a_jws_is_canonical() -> None:
 
 
 def _flipped(text: str) -> list[str]:
-    """The text with each of its characters changed, one at a time."""
-    return [text[:i] + ("1" if c != "1" else "2") + text[i + 1 :] for i, c in enumerate(text)]
+    """The text with each of its characters changed, one at a time: to a digit, and by its lowest bit."""
+    others = [("1" if c != "1" else "2", chr(ord(c) ^ 1)) for c in text]
+    return [text[:i] + other + text[i + 1 :] for i, both in enumerate(others) for other in both]
 
 
 def _still_believed(signed: Any) -> bool:
@@ -110,7 +111,7 @@ def test_a101_no_byte_of_an_eip712_receipt_can_be_changed() -> None:
         assert not _still_believed({**eip712, "signature": signature}), signature
     for name, value in eip712["payload"].items():
         for text in _flipped(str(value)):
-            changed = {**eip712["payload"], name: int(text) if isinstance(value, int) else text}
+            changed = {**eip712["payload"], name: int(text) if isinstance(value, int) and text.isdecimal() else text}
             assert not _still_believed({**eip712, "payload": changed}), (name, text)
 
 
