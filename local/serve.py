@@ -17,7 +17,7 @@ def announce(stack: LocalStack) -> None:
     url = f"{stack.api_url}/weather/oslo"
     print(
         f"""
-  API             {stack.api_url}    (priced: GET /weather/{{city}}, $0.01)
+  API             {stack.api_url}    (priced: GET /weather/{{city}}, and /factors/{{number}}, a Lambda function)
   facilitator     {stack.api_url}/x402/facilitator    (for sellers with a key; see `seller add` below)
   chain           {stack.chain.url}    ({stack.chain.info.network}, USDC at {stack.chain.token})
   AWS             {stack.aws.endpoint}    (stack {stack.name})

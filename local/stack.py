@@ -26,6 +26,7 @@ from local.build import built_template
 from local.chain import Chain
 from local.deploy import STACK, Deployed, deploy, put_rpc_secret, read_deployed
 from local.front import FrontDoor
+from local.functions import FACTORS, put_factors
 from local.ministack import REGION, MiniStack
 from local.paths import BUILD
 from local.progress import step
@@ -186,7 +187,7 @@ class LocalStack:
             return self.tollgate("routes", "apply", str(file))
 
     def demo_routes(self) -> str:
-        """One priced route in front of the demo's upstream."""
+        """A priced route in front of the demo's upstream, and one in front of the example's Lambda function."""
         return (
             "version: 1\n"
             "routes:\n"
@@ -197,6 +198,12 @@ class LocalStack:
             "    mimeType: application/json\n"
             "    upstream:\n"
             f"      url: {self.upstream.url}/weather/{{city}}\n"
+            "  - method: GET\n"
+            "    path: /factors/{number}\n"
+            '    price: "$0.002"\n'
+            "    upstream:\n"
+            f"      function: {FACTORS}\n"
+            "      timeoutSeconds: 5\n"
         )
 
     def _start_parts(self) -> None:
@@ -230,6 +237,7 @@ class LocalStack:
                 "Network": str(self.chain.info.network),
                 "PayTo": self.pay_to,
                 "PublicBaseUrl": self.front.url,
+                "UpstreamFunctionArns": put_factors(self.functions),
                 **self._parameters,
             },
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate_cli import doctor_chains, doctor_offer, doctor_routes, doctor_stack
+from tollgate_cli import doctor_chains, doctor_functions, doctor_offer, doctor_routes, doctor_stack
 from tollgate_cli.aws import Aws, FunctionFailed, invoke
 from tollgate_cli.doctor_report import Report
 from tollgate_cli.result import Progress, Result
@@ -27,6 +27,7 @@ def doctor(stack_name: str, aws: Aws, clock: Callable[[], float], progress: Prog
     snapshot = doctor_routes.load(stack, aws, report)
     if snapshot is not None:
         doctor_routes.check(stack, snapshot, relayers, report)
+        doctor_functions.check(stack, snapshot, aws.functions, report)
         doctor_stack.check_reconcile(stack, snapshot, int(clock()), report)
         progress(f"asking {stack.facts.base_url} for an offer")
         doctor_offer.check_offer(stack, snapshot, report)

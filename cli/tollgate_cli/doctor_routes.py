@@ -55,7 +55,8 @@ def check(stack: Stack, snapshot: Snapshot, relayers: Collection[str], report: R
     if len(report.to_mend) == before:
         count = len(snapshot.routes)
         routes = "1 route" if count == 1 else f"{count} routes"
-        report.ok("routes", f"{routes}, version {snapshot.version}; upstreams: {', '.join(name for name, _ in hosts)}")
+        named = f"; upstreams: {', '.join(name for name, _ in hosts)}" if hosts else ""
+        report.ok("routes", f"{routes}, version {snapshot.version}{named}")
 
 
 def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str]:

@@ -10,7 +10,9 @@ from tollgate.wire.primitives import Address
 class StackFacts:
     """The stack's own choices. ``asset`` is a symbol or an address; ``base_url`` what offers start with.
 
-    ``named`` is false for the stand-in that a file is checked against when no stack is given.
+    ``function_arns`` are the Lambda functions that routes may sell, ``own_functions`` the names of the stack's own, and
+    ``function_prefix`` is what the ARNs of its account and Region start with. ``named`` is false for the stand-in that
+    a file is checked against when no stack is given.
     """
 
     networks: tuple[NetworkInfo, ...]
@@ -19,6 +21,9 @@ class StackFacts:
     allow_private_upstreams: bool
     base_url: str
     secret_prefix: str = ""
+    function_arns: tuple[str, ...] = ()
+    own_functions: frozenset[str] = frozenset()
+    function_prefix: str = ""
     named: bool = True
 
 

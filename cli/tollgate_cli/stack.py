@@ -1,7 +1,7 @@
 """A deployed stack, read from its own outputs and parameters, so that nothing has to be configured twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -52,7 +52,9 @@ def read_stack(cloudformation: "CloudFormationClient", name: str) -> Stack:
     return Stack(
         name=name,
         stage=_value(parameters, "Stage", name),
-        facts=_facts(parameters, outputs, name),
+        facts=_with_functions(
+            _facts(parameters, outputs, name), described.get("StackId", ""), parameters, cloudformation
+        ),
         routes_table=_value(outputs, "RoutesTableName", name),
         payments_table=_value(outputs, "PaymentsTableName", name),
         settlements_table=_value(outputs, "SettlementsTableName", name),
@@ -77,6 +79,22 @@ def _facts(parameters: Mapping[str, str], outputs: Mapping[str, str], name: str)
         base_url=parameters.get("PublicBaseUrl") or _value(outputs, "ApiUrl", name),
         secret_prefix=parameters.get("UpstreamSecretPrefix", ""),
     )
+
+
+def _with_functions(
+    facts: StackFacts, stack_id: str, parameters: Mapping[str, str], cloudformation: "CloudFormationClient"
+) -> StackFacts:
+    """What has to be known to sell Lambda functions; the stack's own are only looked up where it may sell any."""
+    arns = tuple(filter(None, parameters.get("UpstreamFunctionArns", "").split(",")))
+    own: list[str] = []
+    if arns:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+        resources = (resource for page in pages for resource in page["StackResourceSummaries"])
+        own = [r.get("PhysicalResourceId", "") for r in resources if r["ResourceType"] == "AWS::Lambda::Function"]
+    # arn:aws:cloudformation:<Region>:<account>:stack/<name>/<id>
+    parts = stack_id.split(":")
+    prefix = f"arn:{parts[1]}:lambda:{parts[3]}:{parts[4]}:function:" if len(parts) > 5 else ""
+    return replace(facts, function_arns=arns, own_functions=frozenset(own), function_prefix=prefix)
 
 
 def _value(values: Mapping[str, str], key: str, name: str) -> str:

@@ -10,9 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from tollgate.gateway.forwarding import destination, may_carry_secret
 from tollgate.gateway.public_address import is_address, is_odd_literal, is_public_address, is_public_name
-from tollgate.payment.routes import UpstreamTarget
+from tollgate.payment.routes import Target, UpstreamTarget
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.problems import Findings, did_you_mean
+from tollgate_cli.upstream_functions import read_function
 from tollgate_cli.yaml_tree import Kind, Node, fields_of, number_of, text_of
 
 DEFAULT_TIMEOUT = 10.0
@@ -28,10 +29,14 @@ _TAKEN_PREFIXES = ("proxy-", "x-forwarded-")
 
 def read_upstream(
     node: Node | None, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings
-) -> UpstreamTarget | None:
+) -> Target | None:
     """The upstream; ``params`` are the pattern's, or ``None`` when the pattern itself is wrong."""
     if node is None:
         return None
+    if "function" in node.fields:
+        fields = fields_of(node, findings, ("function",), ("timeoutSeconds",))
+        timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
+        return read_function(fields.get("function"), timeout, facts, findings)
     fields = fields_of(node, findings, ("url",), ("timeoutSeconds", "secretHeader"))
     timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
     secret = _secret_header(fields.get("secretHeader"), facts, findings)

@@ -5,6 +5,7 @@ import json
 import pytest
 from eth_account.signers.local import LocalAccount
 
+from local.functions import FACTORS
 from local.stack import LocalStack
 
 # Every page of the upstream, so that each test finds the misbehaviour that it needs behind a price.
@@ -25,6 +26,8 @@ UPFRONT_PAGES = {
     "GET /report/{name}": {},
     "POST /fail": {},
 }
+# A Lambda function of the seller's.
+FUNCTIONS = {"GET /factors/{number}": {"function": FACTORS, "timeoutSeconds": 5}}
 
 
 def routes(stack: LocalStack) -> str:
@@ -39,6 +42,9 @@ def routes(stack: LocalStack) -> str:
         target = {"url": stack.upstream.url + path, **upstream}
         terms = {"flow": "upfront", "irreversible": True}
         entries.append({"method": method, "path": path, "price": "$0.01", **terms, "upstream": target})
+    for key, target in FUNCTIONS.items():
+        method, path = key.split()
+        entries.append({"method": method, "path": path, "price": "$0.01", "upstream": target})
     return json.dumps({"version": 1, "routes": entries})
 
 

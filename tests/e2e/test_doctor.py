@@ -64,8 +64,8 @@ def test_a_healthy_stack_has_nothing_to_mend_and_every_check_is_named(doctor: Do
     document = doctor.well()
     checks = {finding["check"] for finding in document["findings"]}
     assert checks == {
-        "parameters", "settle", "clock", "keys", "rpc", "domain", "fees", "gas", "pay to", "routes", "reconcile",
-        "public url", "schedule", "dead letters", "sellers",
+        "parameters", "settle", "clock", "keys", "rpc", "domain", "fees", "gas", "pay to", "routes", "functions",
+        "reconcile", "public url", "schedule", "dead letters", "sellers",
     }  # fmt: skip
     assert stack.relayer in json.dumps(document)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tollgate.gateway.catalogue import Catalogue, Snapshot
 from tollgate.payment.networks import network_info
-from tollgate.payment.routes import Route
+from tollgate.payment.routes import FunctionTarget, Route, UpstreamTarget
 from tollgate.payment.states import Flow
 from tollgate.wire.primitives import Address
 from tollgate_cli import prices
@@ -28,6 +28,7 @@ STACK = StackFacts(
 )
 LOCAL = replace(STACK, networks=(network_info("base-sepolia"), network_info("local")), allow_private_upstreams=True)
 MAIN = replace(STACK, networks=(network_info("base"),))
+FUNCTIONS = "arn:aws:lambda:eu-central-1:123456789012:function:"
 GOOD = """\
 method: GET
 path: /weather/{city}
@@ -88,14 +89,17 @@ def test_the_dearest_amount_that_sums_of_payments_leave_room_for(tmp_path: Path)
 
 def test_the_example_holds_everything_that_can_be_said(tmp_path: Path) -> None:
     """And it is served by the catalogue as it stands."""
-    routes = read_routes_file(EXAMPLES / "routes.yaml", STACK).routes
+    facts = replace(STACK, function_prefix=FUNCTIONS, function_arns=(FUNCTIONS + "factors",))
+    routes = read_routes_file(EXAMPLES / "routes.yaml", facts).routes
     Catalogue(Snapshot(routes))
     full = routes[1]
     assert (full.id, full.method, full.accepts[0].amount) == ("forecast", "POST", 25_000)
     assert str(full.accepts[0].pay_to) == PAY_TO
     assert (full.mime_type, full.source_address_resends) == ("application/json", False)
+    assert isinstance(full.upstream, UpstreamTarget)
     assert full.upstream.secret_header == ("X-Api-Key", "tollgate/upstream/weather")
     assert full.upstream.timeout_seconds == 8.0
+    assert routes[-1].upstream == FunctionTarget(FUNCTIONS + "factors", 5.0)
 
 
 def test_networks_are_names_or_caip2_ids_and_domains_are_pinned_per_network(tmp_path: Path) -> None:

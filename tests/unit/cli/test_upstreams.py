@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tollgate.gateway import dialing
 from tollgate.gateway.upstream import FailureKind, HttpUpstream, UpstreamFailed
 from tollgate.payment.networks import network_info
-from tollgate.payment.routes import UpstreamTarget
+from tollgate.payment.routes import FunctionTarget, UpstreamTarget
 from tollgate.wire.primitives import Address
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.problems import Findings
@@ -60,6 +60,7 @@ def accepted(url: str, facts: StackFacts, header: str | None = None) -> Upstream
         fields["secretHeader"] = Node(1, "secretHeader", Kind.FIELDS, fields=secret)
     findings = Findings()
     target = read_upstream(Node(1, "", Kind.FIELDS, fields=fields), PARAMS, facts, findings)
+    assert not isinstance(target, FunctionTarget)
     return None if findings.problems else target
 
 

@@ -1,0 +1,56 @@
+"""The doctor on Lambda functions that routes sell: the stack may invoke them, and they are there."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tollgate.payment.function_names import FunctionName
+from tollgate.payment.routes import FunctionTarget, Snapshot
+from tollgate_cli.doctor_report import Report
+from tollgate_cli.stack import Stack
+from tollgate_cli.upstream_functions import function_problem
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+_WHAT = "functions"
+
+
+def check(stack: Stack, snapshot: Snapshot, functions: "LambdaClient", report: Report) -> None:
+    """Every function that a route names, once. Nothing is invoked."""
+    sold: dict[str, float] = {}
+    for route in snapshot.routes:
+        if isinstance(route.upstream, FunctionTarget):
+            name = route.upstream.function
+            sold[name] = min(route.upstream.timeout_seconds, sold.get(name, route.upstream.timeout_seconds))
+    for name, seconds in sorted(sold.items()):
+        problem = function_problem(FunctionName.parse(name), stack.facts)
+        if problem is not None:
+            report.mend(_WHAT, f"{name} {problem}", "or mend routes.yaml and run tollgate routes apply")
+        else:
+            _look(name, seconds, functions, report)
+
+
+def _look(name: str, seconds: float, functions: "LambdaClient", report: Report) -> None:
+    try:
+        found = functions.get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "ResourceNotFoundException":
+            report.mend(_WHAT, f"{name} does not exist: its buyers get 502", "deploy it, or mend the route")
+        else:
+            report.note(_WHAT, f"{name} cannot be looked at ({code})")
+        return
+    except BotoCoreError as error:
+        report.note(_WHAT, f"{name} cannot be looked at ({type(error).__name__})")
+        return
+    if found.get("State") == "Failed":
+        why = found.get("StateReason", "no reason given")
+        report.mend(_WHAT, f"{name} cannot run: {why}", "deploy it again; its buyers get 502 until then")
+    elif found["Timeout"] > seconds + 1:
+        sentence = (
+            f"{name} may run for {found['Timeout']} s, but its route waits for {seconds:g} s and then charges nothing"
+        )
+        report.note(_WHAT, sentence, "give the function a timeout that is not above the route's timeoutSeconds")
+    else:
+        report.ok(_WHAT, f"{name} is there")
