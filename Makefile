@@ -58,7 +58,7 @@ imports: $(READY) ## hold the layers' one-way imports
 	@echo "· imports" && PYTHONPATH=layers/tollgate:cli:. $(VENV)/bin/lint-imports --no-cache --no-logo
 
 template: $(READY) ## lint template.yaml (sam validate, cfn-lint)
-	@echo "· template" && $(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint && $(RUN) cfn-lint template.yaml
+	@echo "· template" && $(RUN) SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam validate --lint && $(RUN) cfn-lint template.yaml examples/*/template.yaml
 
 interleavings: setup ## walk every schedule of two and three requests, effect by effect (`make test` has the shorter ones)
 	@TOLLGATE_INTERLEAVINGS=all $(PY) -m pytest -n $(WORKERS) tests/interleavings

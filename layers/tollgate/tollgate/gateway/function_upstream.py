@@ -78,7 +78,7 @@ class FunctionUpstream:
             raise UpstreamFailed(FailureKind.UNREACHABLE) from error
         if response.get("FunctionError") or response["StatusCode"] != 200:
             raise UpstreamFailed(FailureKind.FUNCTION_ERROR)
-        return _within_caps(returned)
+        return within_caps(returned)
 
     def _client(self, timeout: float) -> "LambdaClient":
         if timeout not in self._clients:
@@ -107,7 +107,8 @@ def _read(payload: Any, deadline: Deadline) -> bytes:
     return b"".join(chunks)
 
 
-def _within_caps(returned: bytes) -> UpstreamAnswer:
+def within_caps(returned: bytes) -> UpstreamAnswer:
+    """What a function returned, as an answer that can be passed on. Raises ``UpstreamFailed``."""
     try:
         answer = read_function_answer(returned)
     except ValueError as error:
