@@ -153,6 +153,7 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
     """The commands and the local stack find everything by these names."""
     values = {name: output["Value"] for name, output in template["Outputs"].items()}
     assert values == {
+        "LayerArn": {"Ref": "TollgateLayer"},
         "ApiUrl": {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]},
         "PayTo": {"Ref": "PayTo"},
         "PaymentsTableName": {"Ref": "PaymentsTable"},
