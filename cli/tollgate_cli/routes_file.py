@@ -7,7 +7,7 @@ from pathlib import Path
 from tollgate.gateway.canonical_path import MAX_PATH
 from tollgate.gateway.catalogue import METHODS
 from tollgate.gateway.offers import LONGEST_DESCRIBED_PATH, extensions
-from tollgate.gateway.path_pattern import PathPattern, is_reserved
+from tollgate.gateway.path_pattern import SITE_DOCUMENTS, PathPattern, is_reserved
 from tollgate.payment.routes import Route, UpstreamTarget
 from tollgate.payment.states import Flow
 from tollgate.wire import bazaar
@@ -84,12 +84,20 @@ def _routes(root: Node, facts: StackFacts, findings: Findings) -> tuple[Route, .
         route, pattern = _route(node, facts, findings)
         if pattern is not None:
             _unique(seen, (route.method, pattern.shape), node, node.inside("path"), findings)
+            _note_documents(node, route.method, pattern, findings)
         _unique(seen, route.id, node, node.inside("id"), findings)
         limits.check(route, node, findings)
         routes.append(route)
     if not findings.problems:
         check_reach(routes, listed.items, findings)
     return tuple(routes)
+
+
+def _note_documents(node: Node, method: str, pattern: PathPattern, findings: Findings) -> None:
+    for path in SITE_DOCUMENTS if method == "GET" else ():
+        if pattern.match(path) is not None:
+            place = node.fields["path"]
+            findings.note(place.line, place.at, f"takes the place of Tollgate's own {path} (docs/discovery.md)")
 
 
 def _unique(seen: dict[object, str], key: object, node: Node, at: str, findings: Findings) -> None:

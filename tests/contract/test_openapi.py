@@ -18,8 +18,11 @@ from tests.support.buyer import decode, encode, fresh_signature
 from tests.support.functions import HOST, Functions
 from tests.support.lambda_events import Reply
 from tests.support.sellers import SETTLE, SUPPORTED, VERIFY, SellerElsewhere
-from tests.support.upstream import CountingUpstream
+from tests.support.upstream import CountingUpstream, answers, slowly
 from tests.template.cfn import load, of_type
+from tollgate.gateway.discovery.fixed import ENDPOINTS
+from tollgate.gateway.path_pattern import SITE_DOCUMENTS
+from tollgate.gateway.result_links import RESULTS_PATH
 from tollgate.payment.identity import PaymentId
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.reasons import Reason
@@ -44,6 +47,9 @@ class Api:
         functions.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}")
         functions.sell("POST", "/orders", "http://127.0.0.1:9/orders")
         functions.sell("GET", "/status", "http://127.0.0.1:9/status", free=True)
+        self.upstream = CountingUpstream()
+        functions.sell("GET", "/report", self.upstream.url + "/report")
+        self.skew = functions.clock.skew
         self.seller = SellerElsewhere(functions)
         self._paid: tuple[LocalAccount, str, str] | None = None
 
@@ -69,6 +75,16 @@ class Api:
         how["chainId"] = str(self.functions.chain.info.network)
         return {"sign-in-with-x": fresh_signature(account, how, now=time.time() - age)}
 
+    def link(self) -> tuple[str, str]:
+        """The path of the link that a new buyer gets, and its token."""
+        self.upstream.behave(answers(202, b"at it", {"Location": "/jobs/7"}))
+        payment = self.functions.sign(self.functions.buyer(), self.functions.offer("GET", "/report"))
+        answer = self.functions.request("GET", "/report", payment=payment)
+        assert answer.status == 202, answer.body
+        self.upstream.behave(answers(200, b"done"))
+        path = answer.headers["location"].removeprefix(f"https://{HOST}")
+        return path, path.partition("=")[2]
+
     def envelope(self) -> dict[str, Any]:
         """A new payment."""
         return self.seller.envelope(self.seller.payment(self.functions.buyer()))
@@ -93,7 +109,9 @@ class Api:
 def api(aws_endpoint: str, shared_chain: Chain) -> Iterator[Api]:
     """The functions behind the document."""
     with Functions(aws_endpoint, shared_chain) as functions:
-        yield Api(functions)
+        made = Api(functions)
+        yield made
+        made.upstream.stop()
 
 
 def get(url: str, **headers: str) -> Call:
@@ -141,6 +159,22 @@ def refused(path: str) -> Call:
         path,
         api.seller.envelope(api.seller.payment(api.functions.buyer(), api.seller.requirements(payTo="0x" + "1" * 40))),
     )
+
+
+def link(change: Callable[["Api", str], None] | None = None, **options: Any) -> Call:
+    """A GET of a paid result's link, after something happened to it."""
+
+    def call(api: Api) -> Reply:
+        path, token = api.link()
+        if change is not None:
+            change(api, token)
+        try:
+            return api.functions.request("GET", path, **options)
+        finally:
+            api.upstream.behave(answers(200, b"done"))
+            api.functions.clock.skew = api.skew
+
+    return call
 
 
 def record(api: Api) -> Reply:
@@ -211,6 +245,19 @@ def stale(url: str) -> Call:
     return lambda api: get(url, **api.sign_in(api.functions.buyer(), ID, age=3600))(api)
 
 
+def later(api: "Api", _: str) -> None:
+    """After the link's day."""
+    api.functions.clock.skew += 86_401
+
+
+def unsettled(api: "Api", token: str) -> None:
+    """Its payment is gone from the books, as after a reorganisation."""
+    dynamo, table = api.functions.client("dynamodb"), api.functions.resource("PaymentsTable")
+    for item in dynamo.scan(TableName=table)["Items"]:
+        if item["pk"]["S"].startswith("PAY#") and item["state"]["S"] == "SETTLED":
+            dynamo.delete_item(TableName=table, Key={"pk": item["pk"]})
+
+
 CASES: list[tuple[str, str, int, Call]] = [
     (CHALLENGE, "get", 200, get(f"{CHALLENGE}?path=/status")),
     (CHALLENGE, "get", 402, get(f"{CHALLENGE}?path={ROUTE}")),
@@ -240,6 +287,31 @@ CASES: list[tuple[str, str, int, Call]] = [
     (DID, "get", 200, get(DID)),
     (DID, "get", 400, get(f"{DID}?a=b")),
     (DID, "get", 500, did_without_a_key),
+    (RESULTS_PATH, "get", 200, link()),
+    (RESULTS_PATH, "get", 202, link(lambda api, _: api.upstream.behave(answers(202, b"not yet")))),
+    (RESULTS_PATH, "get", 404, get(f"{RESULTS_PATH}?token={'0' * 32}")),
+    (RESULTS_PATH, "get", 410, link(later)),
+    (RESULTS_PATH, "get", 500, bad_status("proxy", f"{RESULTS_PATH}?token={'0' * 32}")),
+    (RESULTS_PATH, "get", 502, link(lambda api, _: api.upstream.behave(answers(302, headers={"Location": "/"})))),
+    (RESULTS_PATH, "get", 503, link(unsettled)),
+    (RESULTS_PATH, "get", 504, link(lambda api, _: api.upstream.behave(slowly(3.0)), seconds=5.0)),
+    *(
+        case
+        for path, query, function in (
+            ("/x402/config", "", "discovery"),
+            ("/.well-known/x402", "", "discovery"),
+            ("/discovery/resources", "?limit=1", "discovery"),
+            ("/discovery/search", "?query=weather", "discovery"),
+            ("/openapi.json", "", "proxy"),
+            ("/llms.txt", "", "proxy"),
+        )
+        for case in (
+            (path, "get", 200, get(path + query)),
+            (path, "get", 500, bad_status(function, path + query)),
+        )
+    ),
+    ("/discovery/resources", "get", 400, get("/discovery/resources?limit=0")),
+    ("/discovery/search", "get", 400, get("/discovery/search")),
     (SUPPORTED, "get", 200, get(SUPPORTED)),
     (SUPPORTED, "get", 500, bad_status("supported", SUPPORTED)),
     *(
@@ -293,11 +365,18 @@ def test_the_document_is_openapi_with_sound_schemas() -> None:
     assert DOCUMENT["openapi"] == "3.1.0"
     operations = [found.ok().label for found in schemathesis.openapi.from_path(FILE).get_all_operations()]
     assert sorted(operations) == [
+        "GET /.well-known/x402",
+        "GET /discovery/resources",
+        "GET /discovery/search",
+        "GET /llms.txt",
+        "GET /openapi.json",
         "GET /x402/challenge",
+        "GET /x402/config",
         "GET /x402/did.json",
         "GET /x402/facilitator/supported",
         "GET /x402/payments/{id}",
         "GET /x402/receipts/{transaction}",
+        "GET /x402/results",
         "POST /x402/facilitator/settle",
         "POST /x402/facilitator/verify",
     ]
@@ -313,11 +392,14 @@ def test_every_example_validates() -> None:
         examples += [example["value"] for example in said.get("examples", {}).values()]
         for example in examples:
             check(example, said["schema"])
-        assert examples or place.endswith("text/html"), place
+        assert examples or place.endswith(("text/html", "*/*")), place
         count += len(examples)
-    for parameter in DOCUMENT["paths"][CHALLENGE]["get"]["parameters"]:
-        check(parameter["example"], parameter["schema"])
-    assert count >= 15
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            for parameter in map(resolved, operation.get("parameters", [])):
+                check(parameter["example"], parameter["schema"])
+                count += 1
+    assert count >= 45
 
 
 def test_the_examples_sent_are_those_that_events_send() -> None:
@@ -334,9 +416,39 @@ def test_the_reasons_are_those_of_the_code() -> None:
 
 
 def test_the_paths_are_those_of_the_template() -> None:
-    """Each has a route of its own in front of its function."""
+    """Each has a route of its own in front of its function, but for those that the proxy answers."""
+    proxied = {RESULTS_PATH, *SITE_DOCUMENTS}
     keys = {route["Properties"]["RouteKey"] for route in of_type(load(), "AWS::ApiGatewayV2::Route").values()}
-    assert {f"ANY {path}" for path in DOCUMENT["paths"]} == keys - {"$default"}
+    assert {f"ANY {path}" for path in DOCUMENT["paths"] if path not in proxied} == keys - {"$default"}
+    assert proxied <= set(DOCUMENT["paths"])
+
+
+def test_the_gateways_own_openapi_lists_the_same_endpoints() -> None:
+    """Path, method, id, summary, statuses and parameters with their schemas."""
+    documented = {}
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            parameters = [resolved(parameter) for parameter in operation.get("parameters", [])]
+            documented[path, method] = (
+                operation["operationId"],
+                operation["summary"],
+                {int(status) for status in operation["responses"]},
+                {one["name"] for one in parameters},
+                {one["name"] for one in parameters if one.get("required")},
+                "security" in operation,
+            )
+    listed = {
+        (one.path, one.method): (
+            one.id,
+            one.summary,
+            set(one.answers),
+            set(one.parameters),
+            set(one.needed),
+            one.keyed,
+        )
+        for one in ENDPOINTS
+    }
+    assert listed == {key: said for key, said in documented.items() if key[0] not in SITE_DOCUMENTS}
 
 
 def test_every_documented_status_has_its_case() -> None:
@@ -359,7 +471,9 @@ def test_what_is_documented_occurs_and_looks_like_it(api: Api, path: str, method
     assert reply.status == status
     said = resolved(DOCUMENT["paths"][path][method]["responses"][str(status)])
     kind = reply.headers["content-type"].partition(";")[0]
-    check(reply.json() if kind == "application/json" else reply.body.decode(), said["content"][kind]["schema"])
-    for name, header in said.get("headers", {}).items():
+    content = said["content"].get(kind) or said["content"]["*/*"]
+    check(reply.json() if kind == "application/json" else reply.body.decode(), content["schema"])
+    for name, referred in said.get("headers", {}).items():
+        header = resolved(referred)
         value = reply.headers[name.lower()]
         check(int(value) if header["schema"].get("type") == "integer" else value, header["schema"])

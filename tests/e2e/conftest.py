@@ -21,6 +21,15 @@ PAGES = {
     "GET /drip": {"timeoutSeconds": 2},
     "POST /echo": {},
 }
+# What routes declare for agents: their offers carry it, and clients send it back.
+DECLARED = {
+    "GET /weather/{city}": {
+        "description": "Weather of a city",
+        "mimeType": "application/json",
+        "input": {"example": {"units": "metric"}, "schema": {"properties": {"units": {"type": "string"}}}},
+        "output": {"example": {"city": "oslo", "sky": "clear"}},
+    }
+}
 # Those that settle first.
 UPFRONT_PAGES = {
     "GET /report/{name}": {},
@@ -36,7 +45,8 @@ def routes(stack: LocalStack) -> str:
     for key, upstream in PAGES.items():
         method, path = key.split()
         target = {"url": stack.upstream.url + path, **upstream}
-        entries.append({"method": method, "path": path, "price": "$0.01", "upstream": target})
+        said = DECLARED.get(key, {})
+        entries.append({"method": method, "path": path, "price": "$0.01", **said, "upstream": target})
     for key, upstream in UPFRONT_PAGES.items():
         method, path = key.split()
         target = {"url": stack.upstream.url + path, **upstream}

@@ -17,10 +17,16 @@ from local.stack import LocalStack
 from tests.interop.sellers import add_seller
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
-OPERATIONS = 7  # challenge, payment, receipt, did, verify, settle, supported
+OPERATIONS = 14
+# They take no parameters: tests/contract/test_openapi.py has all their answers.
+WITHOUT = ("/x402/config", "/[.]well-known/x402", "/openapi[.]json", "/llms[.]txt")
+# challenge, payment, receipt, did, verify, settle, supported; nothing made up gets through the others
+FUZZED = 7
 EXAMPLES = 15  # per operation and phase
 # The methods of API Gateway's HTTP APIs: what it does with another one, such as TRACE, is not ours.
-# For challenge a 402 is success; a made-up path has no offer, or no one meaning. A made-up payment is nobody's.
+# For challenge a 402 is success; a made-up path has no offer, or no one meaning. A made-up payment is
+# nobody's, and nobody guesses a link.
+# A parameter that discovery does not know is let through: newer clients may send more.
 CONFIG = """\
 [[operations]]
 include-path = "/x402/challenge"
@@ -29,6 +35,14 @@ checks.positive_data_acceptance.expected-statuses = [402, 400, 404, 405]
 [[operations]]
 include-path-regex = "/x402/(payments|receipts)/"
 checks.positive_data_acceptance.expected-statuses = [400, 403, 404, 431]
+
+[[operations]]
+include-path = "/x402/results"
+checks.positive_data_acceptance.expected-statuses = [404]
+
+[[operations]]
+include-path-regex = "^/(x402/results|discovery)"
+phases.fuzzing.enabled = false
 
 [phases.coverage]
 unexpected-methods = ["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]
@@ -76,7 +90,7 @@ def found_nothing(printed: str, report: dict[str, Any]) -> None:
     }
     assert report["errors"] == []
     assert report["complete"] is True
-    assert report["test_cases"]["generated"] >= EXAMPLES * report["operations"]["tested"]
+    assert report["test_cases"]["generated"] >= EXAMPLES * min(FUZZED, report["operations"]["tested"])
 
 
 def test_with_a_key_nothing_is_found(stack: LocalStack, tmp_path: Path) -> None:
@@ -87,10 +101,10 @@ def test_with_a_key_nothing_is_found(stack: LocalStack, tmp_path: Path) -> None:
         stack,
         tmp_path,
         *("--header", f"Authorization: Bearer {key}", "--checks", "all"),
-        *("--exclude-checks", "nobody_comes_in_without_a_key"),
+        *("--exclude-checks", "nobody_comes_in_without_a_key", "--exclude-path-regex", f"^({'|'.join(WITHOUT)})$"),
     )
     found_nothing(printed, report)
-    assert report["operations"]["tested"] == OPERATIONS
+    assert report["operations"]["tested"] == OPERATIONS - len(WITHOUT)
     assert stack.gate.broadcasts == []
 
 
@@ -107,4 +121,5 @@ def test_a61_without_a_key_everything_is_401(stack: LocalStack, tmp_path: Path, 
     )
     found_nothing(printed, report)
     assert report["operations"]["tested"] == 2
-    assert stack.gate.calls == {}
+    # Reconcile's minute may fall into it, which calls no contract; whoever looks at a payment does.
+    assert not {"eth_call", "eth_estimateGas", "eth_sendRawTransaction"} & set(stack.gate.calls)

@@ -30,7 +30,7 @@ FINAL_SECONDS = 2_000
 _SHORT = 9.0
 _PASS = 12.0
 _EVERYTHING = ("eth_chainId", "eth_getTransactionReceipt", *SEND)
-HTTP = ("proxy", "challenge", "verify", "settle", "supported", "records")
+HTTP = ("proxy", "challenge", "discovery", "verify", "settle", "supported", "records")
 
 
 @dataclass
@@ -262,6 +262,7 @@ class _Day:
         functions = self.functions
         challenge = functions.request("GET", "/x402/challenge?method=GET&path=/weather/oslo")
         assert challenge.status == 402
+        assert functions.request("GET", "/discovery/resources").json()["items"]
         supported = functions.request("GET", "/x402/facilitator/supported")
         assert supported.json()["kinds"]
         payment = self._payment(identified=False)

@@ -41,6 +41,10 @@ def test_every_request_reaches_its_function_in_payload_format_2(template: dict[s
         reached[route["Properties"]["RouteKey"]] = integration["IntegrationUri"]["Fn::GetAtt"][0]
     assert reached == {
         "ANY /x402/challenge": "ChallengeFunction",
+        "ANY /x402/config": "DiscoveryFunction",
+        "ANY /.well-known/x402": "DiscoveryFunction",
+        "ANY /discovery/resources": "DiscoveryFunction",
+        "ANY /discovery/search": "DiscoveryFunction",
         "ANY /x402/facilitator/verify": "VerifyFunction",
         "ANY /x402/facilitator/settle": "SettleFunction",
         "ANY /x402/facilitator/supported": "SupportedFunction",

@@ -48,6 +48,13 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
     },
     "ChallengeFunction": {**SHARED, **ROUTES, **BASE_URL, "POWERTOOLS_SERVICE_NAME": "challenge"},
+    "DiscoveryFunction": {
+        **SHARED,
+        **ROUTES,
+        **BASE_URL,
+        "POWERTOOLS_SERVICE_NAME": "discovery",
+        "TOLLGATE_FACILITATOR_URL": {"Ref": "FacilitatorUrl"},
+    },
     "VerifyFunction": {**SHARED, **SELLERS, "POWERTOOLS_SERVICE_NAME": "verify"},
     "SupportedFunction": {
         **SHARED,

@@ -45,7 +45,9 @@ def _allows(statement: dict[str, Any], access: Access, values: Values) -> list[t
     ]
 
 
-@pytest.mark.parametrize("function", ["proxy", "challenge", "verify", "supported", "records", "settle", "reconcile"])
+@pytest.mark.parametrize(
+    "function", ["proxy", "challenge", "discovery", "verify", "supported", "records", "settle", "reconcile"]
+)
 def test_a109_whatever_a_function_calls_its_policy_allows(
     template: dict[str, Any], rehearsed: Rehearsed, function: str
 ) -> None:
@@ -94,4 +96,13 @@ def test_a109_whatever_a_policy_allows_some_function_needs(template: dict[str, A
 
 def test_every_function_was_rehearsed(template: dict[str, Any]) -> None:
     """A function that is added must be added to the rehearsal, too."""
-    assert sorted(_names(template)) == ["challenge", "proxy", "reconcile", "records", "settle", "supported", "verify"]
+    assert sorted(_names(template)) == [
+        "challenge",
+        "discovery",
+        "proxy",
+        "reconcile",
+        "records",
+        "settle",
+        "supported",
+        "verify",
+    ]

@@ -53,6 +53,7 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "ChallengeRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("ChallengeLogs"), *TRACES],
+    "DiscoveryRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("DiscoveryLogs"), *TRACES],
     "VerifyRole": [
         ("dynamodb:GetItem", SELLERS),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
@@ -241,11 +242,16 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         arn = properties["SourceArn"]["Fn::Sub"]
         stem = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}"
         assert arn.startswith(stem)
-        function = properties["FunctionName"]["Ref"]
-        allowed.setdefault(function, []).append(arn.removeprefix(stem))
+        allowed.setdefault(properties["FunctionName"]["Ref"], []).append(arn.removeprefix(stem))
     assert allowed == {
         "ProxyFunction": ["/*/$default"],
         "ChallengeFunction": ["/*/*/x402/challenge"],
+        "DiscoveryFunction": [
+            "/*/*/x402/config",
+            "/*/*/.well-known/x402",
+            "/*/*/discovery/resources",
+            "/*/*/discovery/search",
+        ],
         "VerifyFunction": ["/*/*/x402/facilitator/verify"],
         "SettleFunction": ["/*/*/x402/facilitator/settle"],
         "SupportedFunction": ["/*/*/x402/facilitator/supported"],
@@ -260,8 +266,8 @@ def test_no_function_has_a_front_door_of_its_own(template: dict[str, Any]) -> No
         assert not {"Events", "FunctionUrlConfig"} & set(function["Properties"])
 
 
-def test_verify_challenge_supported_and_records_write_nothing(template: dict[str, Any]) -> None:
+def test_verify_challenge_discovery_supported_and_records_write_nothing(template: dict[str, Any]) -> None:
     """Read-only by their roles, whatever their code does."""
-    for role in ("VerifyRole", "ChallengeRole", "SupportedRole", "RecordsRole"):
+    for role in ("VerifyRole", "ChallengeRole", "DiscoveryRole", "SupportedRole", "RecordsRole"):
         verbs = {action.split(":")[1] for action, _ in _flat(statements(template, role)) if "dynamodb" in action}
         assert verbs <= {"BatchGetItem", "GetItem"}

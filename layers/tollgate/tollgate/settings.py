@@ -335,6 +335,14 @@ def read_catalogue_settings(environment: Mapping[str, str]) -> CatalogueSettings
     return settings
 
 
+def read_asset(environment: Mapping[str, str]) -> str:
+    """The stack's token, a symbol or an address. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    asset = reader.text("TOLLGATE_ASSET")
+    reader.done()
+    return asset
+
+
 def read_routes_table(environment: Mapping[str, str]) -> str:
     """The name of the routes table. Raises ``ConfigurationError``."""
     reader = _Reader(environment)

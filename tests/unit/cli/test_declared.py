@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.test_routes_file import GOOD, LOCAL, one, problem_of, problems
+from tests.unit.cli.test_routes_file import GOOD, LOCAL, one, problem_of, problems, read
 from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.offers import LONGEST_DESCRIBED_PATH, payment_required
 from tollgate.payment.routes import Snapshot
@@ -116,6 +116,17 @@ def test_what_is_tollgates_own_cannot_be_sold(tmp_path: Path, path: str) -> None
     text = GOOD.replace("/weather/{city}", path).replace("/{city}", "/x")
     (problem,) = problems(tmp_path, "version: 1\nroutes:\n  - " + text.replace("\n", "\n    ").rstrip() + "\n")
     assert "Tollgate's own" in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "notes"),
+    [("/llms.txt", 1), ("/openapi.json", 1), ("/{page}", 2), ("/{page}/x", 0), ("/llms.txt/", 0), ("/weather", 0)],
+)
+def test_a_route_that_takes_the_place_of_a_document_is_noted(tmp_path: Path, path: str, notes: int) -> None:
+    """It may, and then it is the route's; who did not mean it reads so."""
+    text = GOOD.replace("/weather/{city}", path).replace("/v1/{city}", "/v1/x")
+    found = read(tmp_path, "version: 1\nroutes:\n  - " + text.replace("\n", "\n    ").rstrip() + "\n").notes
+    assert [note.field for note in found] == ["routes[0].path"] * notes
 
 
 def test_a_change_of_it_is_shown(tmp_path: Path) -> None:

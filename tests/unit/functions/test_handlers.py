@@ -20,9 +20,9 @@ print(sorted(name for name in sys.modules if "xray" in name))
 """
 
 
-def test_there_are_seven_functions() -> None:
+def test_there_are_eight_functions() -> None:
     """The tests below look at all of them."""
-    assert FUNCTIONS == ["challenge", "proxy", "reconcile", "records", "settle", "supported", "verify"]
+    assert FUNCTIONS == ["challenge", "discovery", "proxy", "reconcile", "records", "settle", "supported", "verify"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -33,6 +33,7 @@ class Row:
 
 ROWS: Mapping[Kind, Row] = {
     Kind.PREFLIGHT: Row(204),
+    Kind.DOCUMENT: Row(200),
     Kind.OFFER: Row(402, offer=True),
     Kind.REFUSED: Row(402, offer=True, payment_response=True),
     Kind.NOTHING_TO_OFFER: Row(503, retry_after=True),
@@ -70,6 +71,9 @@ def render(outcome: Outcome, *, page: bool = False) -> Answer:
         out.append((headers.PAYMENT_REQUIRED, _offer_header(outcome)))
     if row.payment_response and outcome.payment_response is not None:
         out.append(_receipt(outcome.payment_response, outcome.version))
+    if outcome.kind is Kind.DOCUMENT and outcome.answer is not None:
+        # Free and the same for everybody: it says itself how long it may be kept.
+        return Answer(row.status, outcome.answer.headers, outcome.answer.body)
     if outcome.answer is not None:
         kept = tuple(pair for pair in outcome.answer.headers if pair[0].lower() != "cache-control")
         return Answer(outcome.answer.status, (*kept, *out), outcome.answer.body)

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     """The rows of the table of answers."""
 
     PREFLIGHT = "preflight"
+    DOCUMENT = "document"
     OFFER = "offer"
     REFUSED = "refused"
     NOTHING_TO_OFFER = "nothing_to_offer"

@@ -10,6 +10,8 @@ _OWN = "x402"
 # Ours too, but a catalogue of before that time may name them: such a route is not served, and the checker refuses it.
 _RESERVED = (_OWN, "discovery")
 WELL_KNOWN = "/.well-known/x402"
+# Ours while no route of the seller's takes them.
+SITE_DOCUMENTS = ("/openapi.json", "/llms.txt")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import acceptable
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.paid_call import PaidCall
+from tollgate.gateway.path_pattern import SITE_DOCUMENTS
 from tollgate.gateway.payment_header import PaymentHeader, Sent
 from tollgate.gateway.ports import CatalogueSource
 from tollgate.gateway.price_selection import priced
@@ -30,6 +31,7 @@ from tollgate.wire.payment_identifier import identifier_of, is_secret
 from tollgate.wire.reasons import Reason
 from tollgate.wire.sign_in_with_x import parse_sign_in
 
+_READS = ("GET", "HEAD")
 # Lambda takes 6 MB of event, and base64 adds a third.
 MAX_REQUEST_BODY_BYTES = 4 * 1024 * 1024
 
@@ -55,7 +57,12 @@ class Gateway:
             return Outcome(Kind.PREFLIGHT)
         try:
             return self._handle(request, deadline)
-        except BadRequest as bad:
+        except BadRequest as refused:
+            bad = refused
+            if bad.code == "unknown_route" and request.raw_path in SITE_DOCUMENTS:
+                if request.method in _READS:
+                    return self._document(request.raw_path)
+                bad = MethodNotAllowed(_READS)
             return Outcome(
                 Kind.BAD_REQUEST,
                 code=bad.code,
@@ -63,6 +70,12 @@ class Gateway:
                 status=bad.status,
                 allow=bad.allow if isinstance(bad, MethodNotAllowed) else "",
             )
+
+    def _document(self, path: str) -> Outcome:
+        # Imported when it is asked for: no paid call needs it.
+        from tollgate.gateway.discovery.site import site_document  # noqa: PLC0415
+
+        return Outcome(Kind.DOCUMENT, answer=site_document(path, self.catalogues.current(), self.parts.base_url))
 
     def _handle(self, request: Request, deadline: float) -> Outcome:
         catalogue = self.catalogues.current()
