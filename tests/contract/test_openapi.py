@@ -397,8 +397,11 @@ def test_every_example_validates() -> None:
     for methods in DOCUMENT["paths"].values():
         for operation in methods.values():
             for parameter in map(resolved, operation.get("parameters", [])):
-                check(parameter["example"], parameter["schema"])
-                count += 1
+                # A signature cannot be made up.
+                assert "example" in parameter or parameter["in"] == "header", parameter["name"]
+                if "example" in parameter:
+                    check(parameter["example"], parameter["schema"])
+                    count += 1
     assert count >= 45
 
 
