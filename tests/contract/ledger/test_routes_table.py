@@ -10,7 +10,8 @@ from tests.support.aws import client, create_table
 from tollgate.errors import ConfigurationError, LostRace
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
-from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, UpstreamTarget
+from tollgate.payment.route_json import routes_to_json
+from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
@@ -68,6 +69,38 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared, free, by), NOW)
     assert table.replace([], table.load().version, NOW + 1) == 2
     assert table.load().routes == ()
+
+
+def test_a_lambda_function_is_loaded_back_as_one(routes_table: Dynamo) -> None:
+    """By its name or its ARN, beside an HTTP API."""
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:report:live"
+    routes = tuple(
+        replace(ROUTE, id=name, pattern=f"/{name}", upstream=FunctionTarget(function, 2.5))
+        for name, function in (("a", arn), ("b", "report"))
+    )
+    RoutesTable(*routes_table).replace([ROUTE, *routes], 0, NOW)
+    assert RoutesTable(*routes_table).load().routes == (ROUTE, *routes)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"function": "report:*", "timeoutSeconds": 5.0},
+        {"function": 5, "timeoutSeconds": 5.0},
+        {"function": "report", "timeoutSeconds": 0},
+        {"function": "report", "timeoutSeconds": 5.0, "url": "https://api.example.com/"},
+        {"function": "report"},
+        {"url": "https://api.example.com/", "timeoutSeconds": True, "secretHeader": None},
+    ],
+)
+def test_a_target_that_something_else_wrote_is_not_served_from(routes_table: Dynamo, target: dict[str, Any]) -> None:
+    """Loud, with a sentence."""
+    document = json.loads(routes_to_json([ROUTE]))
+    document["routes"][0]["upstream"] = target
+    item = {"pk": {"S": "CATALOGUE"}, "version": {"N": "1"}, "routes": {"S": json.dumps(document)}}
+    routes_table[0].put_item(TableName=routes_table[1], Item=item)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        RoutesTable(*routes_table).load()
 
 
 @pytest.mark.parametrize("expected", [0, 2])

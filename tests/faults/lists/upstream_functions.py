@@ -25,8 +25,8 @@ SABOTAGES = (
     Sabotage(
         "an outage of Lambda is asked a second time",
         "gateway/function_upstream.py",
-        "        except BotoCoreError as error:\n",
-        "        except BotoCoreError as error:\n"
+        "        except (BotoCoreError, HTTPError, OSError) as error:\n",
+        "        except (BotoCoreError, HTTPError, OSError) as error:\n"
         "            client.invoke(FunctionName=target.function, Payload=payload)\n",
         _NOT_CHARGED,
     ),
@@ -50,6 +50,20 @@ SABOTAGES = (
         "if size > MAX_HEADER_BYTES or len(answer.body) > MAX_ANSWER_BYTES:",
         "if False:",
         _NOT_CHARGED,
+    ),
+    Sabotage(
+        "a connection that breaks under TLS is a bug",
+        "gateway/function_upstream.py",
+        "except (BotoCoreError, HTTPError, OSError) as error:",
+        "except BotoCoreError as error:",
+        "tests/unit/gateway/test_function_upstream.py::test_whatever_breaks_on_the_way_is_no_answer",
+    ),
+    Sabotage(
+        "a routes table may hold any function",
+        "payment/route_json.py",
+        'function = FunctionName.parse(_text(upstream["function"], "function"))',
+        'function = _text(upstream["function"], "function")',
+        "tests/contract/ledger/test_routes_table.py::test_a_target_that_something_else_wrote_is_not_served_from",
     ),
     Sabotage(
         "a late function is waited for",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from tollgate.gateway.dialing import Clock, Deadline, FailureKind, UpstreamFailed
 from tollgate.gateway.function_answer import read_function_answer
@@ -74,7 +75,7 @@ class FunctionUpstream:
             raise UpstreamFailed(FailureKind.TIMEOUT) from error
         except ClientError as error:
             raise UpstreamFailed(_KINDS.get(error.response["Error"]["Code"], FailureKind.UNREACHABLE)) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, HTTPError, OSError) as error:
             raise UpstreamFailed(FailureKind.UNREACHABLE) from error
         if response.get("FunctionError") or response["StatusCode"] != 200:
             raise UpstreamFailed(FailureKind.FUNCTION_ERROR)
