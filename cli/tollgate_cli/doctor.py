@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tollgate_cli import doctor_chains, doctor_functions, doctor_offer, doctor_routes, doctor_stack
+from tollgate_cli import doctor_chains, doctor_functions, doctor_offer, doctor_receipts, doctor_routes, doctor_stack
 from tollgate_cli.aws import Aws, FunctionFailed, invoke
 from tollgate_cli.doctor_report import Report
 from tollgate_cli.result import Progress, Result
@@ -31,6 +31,8 @@ def doctor(stack_name: str, aws: Aws, clock: Callable[[], float], progress: Prog
         doctor_stack.check_reconcile(stack, snapshot, int(clock()), report)
         progress(f"asking {stack.facts.base_url} for an offer")
         doctor_offer.check_offer(stack, snapshot, report)
+    if stack.records_function:
+        doctor_receipts.check_receipts(stack, report)
     doctor_stack.check_queue_and_schedule(stack, aws, report)
     doctor_stack.check_sellers(stack, snapshot, aws, report)
     if stack.facilitator_url:

@@ -29,7 +29,7 @@ def check_offer(stack: Stack, snapshot: Snapshot, report: Report) -> None:
     url = stack.facts.base_url + _example_path(route) + _example_query(route)
     elsewhere = "see where PublicBaseUrl points: its DNS, CDN or custom domain must lead to this stack's API"
     try:
-        status, header, _ = _ask(route.method, url)
+        status, header, _ = ask(route.method, url)
     except (HTTPError, OSError) as error:
         report.mend("public url", f"{url} cannot be reached ({type(error).__name__})", elsewhere)
         return
@@ -61,7 +61,7 @@ def check_facilitator(stack: Stack, report: Report) -> None:
 def _check_facilitator(url: str, stack: Stack, report: Report) -> None:
     todo = "see FacilitatorUrl and FacilitatorSecretName, or deploy without them to settle here"
     try:
-        status, _, body = _ask("GET", url)
+        status, _, body = ask("GET", url)
         kinds = strict_json.loads(body, max_bytes=_MAX_BYTES)["kinds"] if status == 200 else []
         networks = {str(k["network"]) for k in kinds if k["x402Version"] == 2 and k["scheme"] == "exact"}
     except (HTTPError, OSError) as error:
@@ -82,7 +82,8 @@ def _check_facilitator(url: str, stack: Stack, report: Report) -> None:
         report.ok("facilitator", f"{url} lists every network of this stack")
 
 
-def _ask(method: str, url: str) -> tuple[int, str, bytes]:
+def ask(method: str, url: str) -> tuple[int, str, bytes]:
+    """Status, PAYMENT-REQUIRED and body of one request. Raises urllib3's ``HTTPError`` or ``OSError``."""
     with urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(total=_SECONDS)) as pool:
         answer = pool.request(method, url, redirect=False, preload_content=False)
         body = answer.read(_MAX_BYTES)

@@ -151,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[common, stack],
         help="check a deployed stack and say what to do about each finding",
         description="Checks parameters, keys, gas, fees, RPC endpoints, EIP-712 domains, clocks, routes, upstreams,"
-        " the public URL, reconcile, dead letters, sellers and another facilitator. Changes nothing, pays"
+        " the public URL, receipts, reconcile, dead letters, sellers and another facilitator. Changes nothing, pays"
         " nothing. Exit code 1 when something must be mended.",
     )
     examine.set_defaults(command="doctor")

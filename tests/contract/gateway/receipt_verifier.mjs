@@ -1,6 +1,6 @@
 // A third party: verifies a receipt with software of others, as the official SDK's offer-receipt extension does
 // (verifyReceiptSignatureEIP712 is viem's recoverTypedDataAddress over these types; verifyReceiptSignatureJWS is
-// ES256K with the key of the kid's DID document). In: {receipts, document}; out: {eip712, jws, account}.
+// ES256K with the key of the kid's DID document). In: {receipts, document, url}; out: {eip712, jws, account}.
 import { createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { recoverTypedDataAddress } from "viem";
@@ -14,7 +14,7 @@ const RECEIPT = [
   { name: "transaction", type: "string" },
 ];
 
-const { receipts, document } = JSON.parse(readFileSync(0, "utf8"));
+const { receipts, document, url } = JSON.parse(readFileSync(0, "utf8"));
 const [typed, jws] = ["eip712", "jws"].map((format) => receipts.find((one) => one.format === format));
 
 const { payload } = typed;
@@ -29,6 +29,9 @@ const eip712 = await recoverTypedDataAddress({
 const [header, body, signature] = jws.signature.split(".");
 const { alg, kid } = JSON.parse(Buffer.from(header, "base64url").toString());
 if (alg !== "ES256K") throw new Error(`unexpected alg ${alg}`);
+// did:web: colons are slashes, %3A is a port's colon; the document is did.json below that.
+const [host, ...path] = kid.split("#")[0].split(":").slice(2).map(decodeURIComponent);
+const resolved = `https://${[host, ...path].join("/")}/did.json`;
 const method = document.verificationMethod.find((one) => one.id === kid);
 const good = verify(
   "sha256",
@@ -37,6 +40,7 @@ const good = verify(
   Buffer.from(signature, "base64url"),
 );
 const account = document.verificationMethod.map((one) => one.blockchainAccountId).find(Boolean);
+if (resolved !== url) throw new Error(`the kid leads to ${resolved}, not to ${url}`);
 process.stdout.write(
   JSON.stringify({ eip712, jws: good && JSON.parse(Buffer.from(body, "base64url").toString()), account }),
 );

@@ -1,5 +1,6 @@
 """Records: a payer reads how a payment stands and has its receipt signed; nobody else learns that there is one."""
 
+import hashlib
 import json
 import subprocess
 import time
@@ -171,6 +172,13 @@ def test_the_payer_reads_how_a_payment_stands(shop: Shop, paid: Paid) -> None:
     assert mined is not None
 
 
+def test_a_payer_computes_the_id_from_what_it_signed(shop: Shop, paid: Paid) -> None:
+    """As the README has it, with nothing of ours."""
+    a, accepted = paid.message["payload"]["authorization"], paid.message["accepted"]
+    text = "#".join((accepted["network"], accepted["asset"], a["from"], a["nonce"])).lower()
+    assert shop.record(paid)["payment"] == hashlib.sha256(text.encode()).hexdigest()
+
+
 def test_a102_nobody_but_the_payer_learns_that_a_payment_exists(shop: Shop, paid: Paid) -> None:
     """Nothing shown, a stranger's own good signature, the right wallet on another network: as for an id of nobody's."""
     stranger = shop.functions.buyer()
@@ -259,7 +267,7 @@ def test_a101_a_third_party_verifies_a_receipt_with_software_of_others(shop: Sho
     assert reply.status == 200
     said = reply.json()
     document = shop.get("/x402/did.json").json()
-    told = json.dumps({"receipts": said["receipts"], "document": document})
+    told = json.dumps({"receipts": said["receipts"], "document": document, "url": f"https://{HOST}/x402/did.json"})
     run = subprocess.run(
         [str(NODE), str(VERIFIER)], input=told, capture_output=True, text=True, timeout=60, check=False
     )

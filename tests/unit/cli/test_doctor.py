@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from local.http_base import Handler, Server
+from tollgate.chain.signer import LocalSigner
+from tollgate.gateway.receipt_issuer import ReceiptIssuer
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
 from tollgate.wire.headers import PAYMENT_REQUIRED, encode
 from tollgate.wire.models import PaymentRequired, Requirements, Resource
 from tollgate.wire.primitives import Address
-from tollgate_cli import doctor_chains, doctor_offer, doctor_routes, doctor_stack
+from tollgate_cli import doctor_chains, doctor_offer, doctor_receipts, doctor_routes, doctor_stack
 from tollgate_cli.aws import FunctionFailed
 from tollgate_cli.doctor_report import Level, Report
 from tollgate_cli.facts import StackFacts
@@ -294,6 +296,30 @@ def test_the_public_url_must_make_this_stacks_own_offer(says: Callable[[Reply], 
         assert expected in only(report) if expected else not report.to_mend
     report = Report()
     doctor_offer.check_offer(at("http://127.0.0.1:1"), SNAPSHOT, report)
+    assert "cannot be reached" in only(report)
+
+
+def test_receipts_need_a_did_document_of_this_url_and_one_key(says: Callable[[Reply], str]) -> None:
+    """Another stack's, two keys, or none: nobody could verify a receipt."""
+    url = says((404, [], b"{}"))
+    ours, theirs = ReceiptIssuer(LocalSigner(b"\x11" * 32), url), ReceiptIssuer(LocalSigner(b"\x22" * 32), url)
+    mixed = ours.document()
+    mixed["verificationMethod"][1] = theirs.document()["verificationMethod"][1]
+    elsewhere = ReceiptIssuer(LocalSigner(b"\x11" * 32), "https://other.example.com").document()
+    cases: list[tuple[int, Any, str]] = [
+        (200, ours.document(), ""),
+        (404, {}, "does not say whose key"),
+        (200, [], "does not say whose key"),
+        (200, elsewhere, "is not the document of this URL's key"),
+        (200, mixed, "is not the document of this URL's key"),
+    ]
+    for status, document, expected in cases:
+        says((status, [], json.dumps(document).encode()))
+        report = Report()
+        doctor_receipts.check_receipts(at(url), report)
+        assert expected in only(report) if expected else not report.to_mend
+    report = Report()
+    doctor_receipts.check_receipts(at("http://127.0.0.1:1"), report)
     assert "cannot be reached" in only(report)
 
 
