@@ -65,7 +65,7 @@ def test_a_healthy_stack_has_nothing_to_mend_and_every_check_is_named(doctor: Do
     checks = {finding["check"] for finding in document["findings"]}
     assert checks == {
         "parameters", "settle", "clock", "keys", "rpc", "domain", "fees", "gas", "pay to", "routes", "functions",
-        "reconcile", "public url", "schedule", "dead letters", "sellers",
+        "reconcile", "public url", "receipts", "schedule", "dead letters", "sellers",
     }  # fmt: skip
     assert stack.relayer in json.dumps(document)
 
