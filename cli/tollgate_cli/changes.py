@@ -11,6 +11,7 @@ from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.models import Requirements
+from tollgate_cli.rate_limits import rate
 
 # So many times dearer or cheaper, and a change of price is worth a second look.
 JUMP = 10
@@ -147,6 +148,8 @@ def _facts(route: Route) -> dict[str, str]:
         "upstream timeout": f"{upstream.timeout_seconds:g} s",
         "upstream secret": "" if secret is None else f"{secret[0]} from the secret {secret[1]}",
         "flow": route.flow.value,
+        "limit per payer": "" if route.limits is None else rate(route.limits.per_payer),
+        "limit per route": "" if route.limits is None else rate(route.limits.per_route),
         "id": route.id,
         "description": route.description,
         "mimeType": route.mime_type,

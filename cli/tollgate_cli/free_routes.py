@@ -23,7 +23,11 @@ def without_terms(fields: dict[str, Node], findings: Findings) -> dict[str, Node
     for name in _UNUSED:
         if name in fields:
             findings.add(fields[name].line, fields[name].at, "says how a payment is made, but the route is free")
-    return {name: node for name, node in fields.items() if name not in _UNUSED}
+    if (limit := fields.get("limit")) is not None:
+        findings.add(
+            limit.line, limit.at, "counts what is paid for, but the route is free: calls of it are not written down"
+        )
+    return {name: node for name, node in fields.items() if name not in (*_UNUSED, "limit")}
 
 
 def check_reach(routes: Sequence[Route], nodes: Sequence[Node], findings: Findings) -> None:

@@ -8,7 +8,7 @@ from tollgate.payment.networks import NETWORKS, Asset, network_info
 from tollgate.payment.routes import Route
 from tollgate.wire.models import Requirements
 from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Node, fields_of, text_of
+from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def read_limits(node: Node | None, findings: Findings) -> PriceLimits:
         return PriceLimits()
     fields = fields_of(node, findings, (), ("min", "max"))
     low, high = _dollars(fields.get("min"), findings), _dollars(fields.get("max"), findings)
-    if not fields and not findings.problems:
+    if node.kind is Kind.FIELDS and not node.fields:
         findings.add(node.line, node.at, 'must say min, max or both, such as {min: "$0.001", max: "$10"}')
     usual = _finest()
     if low is not None and high is not None and parse_dollars(low, usual) > parse_dollars(high, usual):

@@ -20,6 +20,7 @@ from tollgate_cli.free_routes import check_reach, is_free, without_terms
 from tollgate_cli.price_limits import read_limits
 from tollgate_cli.prices import Prices, read_prices
 from tollgate_cli.problems import Findings, Problem, WrongFile, did_you_mean
+from tollgate_cli.rate_limits import read_limit
 from tollgate_cli.upstreams import DEFAULT_TIMEOUT, read_upstream
 from tollgate_cli.yaml_tree import MAX_FILE_BYTES, Kind, Node, fields_of, number_of, read_yaml, text_of
 
@@ -28,7 +29,7 @@ MAX_OFFER_BYTES = 4096
 MAX_TIMEOUT_SECONDS = 600
 _OPTIONAL = (
     "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow", "irreversible",
-    "slow", "sourceAddressResends", "input", "output",
+    "limit", "slow", "sourceAddressResends", "input", "output",
 )  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9._-]+)*")
@@ -150,6 +151,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         pattern=path,
         accepts=prices.accepts,
         choice=prices.choice,
+        limits=read_limit(fields.get("limit"), findings),
         previous=(),
         upstream=upstream or _UNREAD,
         description=description,

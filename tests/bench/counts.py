@@ -6,7 +6,7 @@ from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
-from tests.bench.shop import BIG, SMALL
+from tests.bench.shop import BIG, LIMITED, SMALL
 from tests.support.aws_calls import AwsCall
 from tests.support.buyer import fresh_signature
 from tests.support.functions import Functions, Seen
@@ -36,6 +36,7 @@ def count_everything(functions: Functions) -> dict[str, Count]:
     small, big = _payment(functions, payer, SMALL), _payment(functions, payer, BIG)
     found["paid"] = count(functions, SMALL, small)
     found["resend"] = count(functions, SMALL, small)
+    found["paid, on a route with limits"] = count(functions, LIMITED, _payment(functions, payer, LIMITED))
     found |= _elsewhere(functions, payer)
     found["paid, over 64 kB"] = count(functions, BIG, big)
     found["resend, over 64 kB"] = count(functions, BIG, big)

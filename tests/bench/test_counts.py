@@ -64,6 +64,16 @@ def test_a_paid_call_makes_few_requests(counts: dict[str, Count], call: str) -> 
     assert paid.all["s3"] == 0, paid.operations
 
 
+def test_limits_cost_one_read_and_only_where_there_are_any(counts: dict[str, Count]) -> None:
+    """Both are read at once, and counted in the claim's own transaction."""
+    plain, limited = counts["paid"], counts["paid, on a route with limits"]
+    more = list(limited.operations)
+    for operation in plain.operations:
+        more.remove(operation)
+    assert more == ["proxy: dynamodb.BatchGetItem"]
+    assert limited.writes == plain.writes
+
+
 @pytest.mark.parametrize("call", ["resend", "resend, by payment-identifier", "resend, by fresh signature"])
 def test_a_resend_makes_at_most_three_requests(counts: dict[str, Count], call: str) -> None:
     """And needs neither the relayer's key nor settle."""

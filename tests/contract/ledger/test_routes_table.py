@@ -10,6 +10,7 @@ from tests.support.aws import client, create_table
 from tollgate.errors import ConfigurationError, LostRace
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
+from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.route_json import routes_to_json
 from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, UpstreamTarget
 from tollgate.wire.models import Requirements
@@ -64,9 +65,11 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     choice = PriceChoice(Where.BODY, "a.b", (Tier("s", (PRICE,)), Tier("l", (PRICE, PRICE))), "s", (PRICE,))
     bare = PriceChoice(Where.QUERY, "q", (Tier("s", (PRICE,)),))
     by = replace(ROUTE, id="by", pattern="/by", accepts=(), choice=choice, former=(FormerChoice(bare, NOW + 9),))
-    assert table.replace([ROUTE, declared, free, by], 0, NOW) == 1
+    limited = replace(ROUTE, id="rare", pattern="/rare", limits=RouteLimits(RateLimit(3, 60), None))
+    everything = (ROUTE, declared, free, by, limited)
+    assert table.replace(everything, 0, NOW) == 1
     loaded = table.load()
-    assert (loaded.routes, loaded.applied_at) == ((ROUTE, declared, free, by), NOW)
+    assert (loaded.routes, loaded.applied_at) == (everything, NOW)
     assert table.replace([], table.load().version, NOW + 1) == 2
     assert table.load().routes == ()
 

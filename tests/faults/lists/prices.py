@@ -3,6 +3,7 @@
 from tests.faults.sabotage import Sabotage
 
 _FREE = "tests/contract/gateway/test_free_routes.py::"
+_RATES = "tests/contract/gateway/test_rate_limits.py::"
 _PRICES = "tests/attacks/test_prices.py::"
 _SELECTION = "tests/unit/gateway/test_price_selection.py::"
 
@@ -118,5 +119,54 @@ SABOTAGES = (
         "                    if before is None:\n                        raise",
         "                    if before is None or before:\n                        raise",
         _PRICES + "test_a_resend_gets_its_answer_when_its_value_has_no_price_any_more",
+    ),
+    Sabotage(
+        "the last place may be taken twice",
+        "ledger/rates.py",
+        " AND #before = :before AND #bought < :most",
+        " AND #before = :before AND :most = :most",
+        _RATES + "test_a72_parallel_payments_never_take_more_places_than_there_are",
+    ),
+    Sabotage(
+        "a payer over the limit is claimed all the same",
+        "ledger/rates.py",
+        "    if longest:\n",
+        "    if False:\n",
+        _RATES + "test_a_payer_over_the_limit_is_429_before_anything_is_claimed",
+    ),
+    Sabotage(
+        "one payer's limit is everybody's",
+        "ledger/rates.py",
+        "#{claim.route}#{claim.id.payer.lower}",
+        "#{claim.route}#anybody",
+        _RATES + "test_a_payer_over_the_limit_is_429_before_anything_is_claimed",
+    ),
+    Sabotage(
+        "a resend is limited",
+        "gateway/paid_call.py",
+        "            return self.known.serve(call, found.payment)\n",
+        "            pass\n",
+        _RATES + "test_a_resend_is_never_limited",
+    ),
+    Sabotage(
+        "the buyer of an unknown first is limited when signing again",
+        "gateway/paid_call.py",
+        "first = None if found.unknown_first is None else",
+        "first = None if found else",
+        _RATES + "test_a_second_payment_for_an_unknown_first_is_not_limited",
+    ),
+    Sabotage(
+        "a new window begins with nothing behind it",
+        "ledger/rates.py",
+        "SET #before = #bought,",
+        "SET #before = :one,",
+        _RATES + "test_windows_roll_over_under_parallel_calls",
+    ),
+    Sabotage(
+        "the window before counts for nothing",
+        "payment/rate_limits.py",
+        "return limit.calls - -(-bought.previous * _left(limit, bought, now) // limit.seconds)",
+        "return limit.calls",
+        "tests/unit/payment/test_rate_limits.py::test_what_the_window_before_held_counts_by_what_is_left_of_it",
     ),
 )

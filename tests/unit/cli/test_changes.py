@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from tollgate.gateway.catalogue import merge
 from tollgate.payment.networks import network_info
+from tollgate.payment.price_choice import PriceChoice, Tier, Where
+from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.routes import Route, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
@@ -48,6 +50,10 @@ def test_every_field_of_a_route_is_seen_when_it_changes() -> None:
         replace(ROUTE, description="z"),
         replace(ROUTE, mime_type="text/plain"),
         replace(ROUTE, source_address_resends=False),
+        replace(ROUTE, accepts=(), free=True),
+        replace(ROUTE, accepts=(), choice=PriceChoice(Where.QUERY, "q", (Tier("a", (PRICE,)),))),
+        replace(ROUTE, limits=RouteLimits(RateLimit(60, 60))),
+        replace(ROUTE, limits=RouteLimits(None, RateLimit(60, 7))),
     ]
     for other in others:
         (change,) = changes([ROUTE], [other])

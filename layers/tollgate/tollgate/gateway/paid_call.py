@@ -20,6 +20,7 @@ from tollgate.gateway.second_payment import SecondPayments
 from tollgate.gateway.settling import Settling
 from tollgate.ledger.payers import Within
 from tollgate.ledger.payments import IdentifierBound, KnownPayment, PayerLimited, UnknownFirst
+from tollgate.ledger.rates import RateLimited, RateMoved
 from tollgate.payment.events import Event
 from tollgate.payment.record import Claim, Payment, StoredAnswer
 from tollgate.payment.settlement import TransferProof
@@ -93,7 +94,9 @@ class PaidCall:
         """Claim and serve it; ``None`` when what stood in the claim's way has just been cleared."""
         room = examined.balance - call.payment.payload.authorization.value
         try:
-            payment = self.parts.payments.claim(self._claim(call, examined), Within(self.parts.most_open, room))
+            payment = self.parts.payments.claim(
+                self._claim(call, examined), Within(self.parts.most_open, room), call.match.route.limits
+            )
         except KnownPayment as known:
             return self.known.serve(call, known.payment)
         except IdentifierBound:
@@ -102,6 +105,10 @@ class PaidCall:
             return self.second.outcome(call, first.key)
         except PayerLimited as limited:
             return self._limited(call, limited)
+        except RateLimited as often:
+            return self._too_often(call, often)
+        except RateMoved:
+            return None
         self.parts.journal.record(Event.PAYMENT_CLAIMED, payment=payment.id.digest, route=call.match.route.id)
         return self._settle_first(call, payment) if examined.flow is Flow.UPFRONT else self._execute(call, payment)
 
@@ -115,6 +122,28 @@ class PaidCall:
             sentence=f"This payment was not taken: {limited}. Nothing was charged; "
             "send the same payment again when the others have ended.",
             wait=limited.wait,
+        )
+
+    def _too_often(self, call: Call, often: RateLimited) -> Outcome | None:
+        """429, unless the payment is known, or comes second for a request that is: neither is bought here."""
+        caller = call.caller
+        found = self.parts.payments.find(call.id, call.match.route.id, caller.fingerprint, caller.identifier)
+        if found.payment is not None:
+            return self.known.serve(call, found.payment)
+        first = None if found.unknown_first is None else self.second.outcome(call, found.unknown_first)
+        if first is not None:
+            return first
+        self.parts.journal.record(
+            Event.RATE_LIMITED, payment=call.id.digest, route=call.match.route.id, per=often.per, wait=often.wait
+        )
+        whom = "one payer" if often.per == "payer" else "all payers together"
+        return Outcome(
+            Kind.TOO_MANY,
+            code="rate_limit",
+            sentence=f"This route takes at most {often.limit} from {whom}. Nothing was charged; the payment you sent "
+            "was not used: send it again later, or a new one once it has expired.",
+            wait=often.wait,
+            details={"per": often.per, "calls": often.limit.calls, "seconds": often.limit.seconds},
         )
 
     def _look_up(self, call: Call, refusal: Refusal | None = None) -> Outcome | None:

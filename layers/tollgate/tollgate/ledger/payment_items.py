@@ -12,6 +12,7 @@
     RVS#<digest>#<fence>          a reversal, with its negative revenue
     WAIT#<digest>                 who waits for the outcome
     FSG#<payer>#<nonce>           a fresh signature that was used
+    RATE#...                      how often a route was bought (rates.py)
     PYR#... UNK#...               what a payer has under way, and what was answered as unknown (payers.py)
 
 ``digest`` is ``PaymentId.digest``. Times are Unix seconds, amounts atomic units.

@@ -35,8 +35,10 @@ from tollgate.ledger.payment_items import (
     read_payment,
     unknown_key,
 )
+from tollgate.ledger.rates import RateMoved, counted
 from tollgate.ledger.work import OWED
 from tollgate.payment.identity import PaymentId
+from tollgate.payment.rate_limits import RouteLimits
 from tollgate.payment.record import Claim, Move, Payment, StoredAnswer, debt_row
 from tollgate.payment.states import OWED_BACK, Flow, State
 from tollgate.wire.primitives import Bytes32
@@ -84,14 +86,17 @@ class PaymentsLedger:
         self._bodies = bodies
         self._answer_seconds = answer_seconds
 
-    def claim(self, claim: Claim, within: Within | None = None) -> Payment:
+    def claim(self, claim: Claim, within: Within | None = None, limits: RouteLimits | None = None) -> Payment:
         """Put the payment as EXECUTING (upfront flow: CLAIMED) if nobody claimed it before.
 
         The look-up is the failure's answer.
 
         The payer's row counts it in the same transaction, if it stays ``within`` the payer's limits.
-        Raises ``KnownPayment``, ``IdentifierBound``, ``UnknownFirst`` or ``PayerLimited``, having written nothing.
+        Where its route has ``limits``, that is counted there too, after one read.
+        Raises ``KnownPayment``, ``IdentifierBound``, ``UnknownFirst``, ``PayerLimited``, ``RateLimited`` or
+        ``RateMoved``, having written nothing. Of what is limited it may still be known: look it up.
         """
+        rates = [] if limits is None else counted(self._table, claim, limits)
         writes: list[Write | Check] = [Put(claim_item(claim)), enter(claim, within), no_unknown(claim)]
         if claim.identifier is not None:
             row: dict[str, Value | None] = {
@@ -107,7 +112,7 @@ class PaymentsLedger:
                 )
             )
         try:
-            self._table.transact(writes)
+            self._table.transact([*writes, *rates])
         except TransactionCancelled as lost:
             # Not every failed condition need be named, and what is known is never merely refused (rule 1).
             known = lost.failed.get(_PAYMENT) or self._table.get(payment_key(claim.id))
@@ -116,8 +121,10 @@ class PaymentsLedger:
             first = lost.failed.get(_UNKNOWN)
             if first:
                 raise UnknownFirst(f"PAY#{first['payment']}") from lost
-            if _IDENTIFIER in lost.failed:
+            if claim.identifier is not None and _IDENTIFIER in lost.failed:
                 raise IdentifierBound("bound to another payment") from lost
+            if _PAYER not in lost.failed and max(lost.failed) >= len(writes):
+                raise RateMoved("somebody else bought at the same moment") from lost
             raise _limited(lost.failed.get(_PAYER), claim) from lost
         return Payment(claim, first_state(claim), fence=1)
 

@@ -34,6 +34,7 @@ class Event(StrEnum):
     PAYMENT_UNKNOWN = "payment.unknown"
     PAYMENT_SECOND = "payment.second"
     PAYER_LIMITED = "payer.limited"
+    RATE_LIMITED = "rate.limited"
     FREE_SERVED = "free.served"
     UPSTREAM_FAILED = "upstream.failed"
     RESULT_FETCHED = "result.fetched"

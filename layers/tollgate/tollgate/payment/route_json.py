@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from tollgate.errors import ConfigurationError
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
+from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, Target, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network, parse_atomic
@@ -78,6 +79,8 @@ def _route_out(route: Route) -> dict[str, Any]:
         out["free"] = True
     if route.choice is not None:
         out["choice"] = _choice_out(route.choice)
+    if route.limits is not None:
+        out["limits"] = {"perPayer": _rate_out(route.limits.per_payer), "perRoute": _rate_out(route.limits.per_route)}
     if route.former:
         out["former"] = [{"choice": _choice_out(f.choice), "until": f.until} for f in route.former]
     return out
@@ -87,7 +90,7 @@ def _route_in(item: object) -> Route:
     data = _fields(
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
-        "sourceAddressResends", optional=("choice", "former", "free", "input", "output"),
+        "sourceAddressResends", optional=("choice", "former", "free", "input", "limits", "output"),
     )  # fmt: skip
     previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
     return Route(
@@ -105,6 +108,7 @@ def _route_in(item: object) -> Route:
         input=_declared(data, "input"),
         output=_declared(data, "output", "example"),
         free=_flag(data.get("free", False), "free"),
+        limits=_limits_in(data["limits"]) if "limits" in data else None,
         choice=_choice_in(data["choice"]) if "choice" in data else None,
         former=tuple(
             FormerChoice(_choice_in(f["choice"]), _whole(f["until"], "until"))
@@ -135,6 +139,25 @@ def _target_in(item: object) -> Target:
         header = _fields(upstream["secretHeader"], "name", "secret")
         secret = (_text(header["name"], "name"), _text(header["secret"], "secret"))
     return UpstreamTarget(_text(upstream["url"], "url"), _seconds(upstream["timeoutSeconds"]), secret)
+
+
+def _rate_out(limit: RateLimit | None) -> dict[str, int] | None:
+    return None if limit is None else {"calls": limit.calls, "seconds": limit.seconds}
+
+
+def _limits_in(item: object) -> RouteLimits:
+    data = _fields(item, "perPayer", "perRoute")
+    return RouteLimits(_rate_in(data["perPayer"]), _rate_in(data["perRoute"]))
+
+
+def _rate_in(item: object) -> RateLimit | None:
+    if item is None:
+        return None
+    data = _fields(item, "calls", "seconds")
+    limit = RateLimit(_whole(data["calls"], "calls"), _whole(data["seconds"], "seconds"))
+    if not limit.calls or not limit.seconds:
+        raise ValueError("calls and seconds must be over 0")
+    return limit
 
 
 def _choice_out(choice: PriceChoice) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tollgate.payment.price_choice import FormerChoice, PriceChoice
+from tollgate.payment.rate_limits import RouteLimits
 from tollgate.payment.states import Flow
 from tollgate.payment.terms import flow_of
 from tollgate.wire.models import Requirements
@@ -54,6 +55,7 @@ class Route:
     ``input`` and ``output`` are what its seller declares for discovery, as JSON (``wire.bazaar``); they bind nobody.
     ``choice``: what it costs depends on the request; then ``accepts`` is empty, and who forgets to ask offers nothing.
     ``former`` are choices of before that some buyer may still hold an offer of.
+    ``limits``: how often it may be bought.
     ``free``: passed through without payment; it accepts none, so there is nothing to take by mistake.
     """
 
@@ -71,6 +73,7 @@ class Route:
     free: bool = False
     choice: PriceChoice | None = None
     former: tuple[FormerChoice, ...] = ()
+    limits: RouteLimits | None = None
 
     @property
     def flow(self) -> Flow:
