@@ -8,7 +8,7 @@ import pytest
 from eth_account.signers.local import LocalAccount
 
 from local.buyer import read_header
-from local.functions import FACTORS
+from local.functions import FACTORS, replace_factors
 from local.paths import ROOT
 from local.pay import fetch
 from local.stack import LocalStack
@@ -48,6 +48,29 @@ def test_what_the_function_refuses_is_passed_on_and_not_charged(
     assert (reply.status, "payment-response" in reply.headers) == (status, False)
     assert "the number must be whole" in reply.json["error"]
     assert stack.chain.balance(buyer.address) == FULL
+
+
+_BROKEN = {
+    "raises": "def handler(event, context):\n    raise ValueError('boom')\n",
+    "cannot be loaded": "import nothing_of_that_name\n",
+    "returns what is no answer": "def handler(event, context):\n    return {'statusCode': 'fine', 'body': 'x'}\n",
+}
+
+
+@pytest.mark.parametrize("source", _BROKEN.values(), ids=_BROKEN)
+def test_a94_a_function_that_breaks_is_502_and_not_charged(stack: LocalStack, buyer: LocalAccount, source: str) -> None:
+    """Lambda says 200 and FunctionError; the payment that was signed is never used."""
+    replace_factors(stack.functions, source)
+    try:
+        reply = get(stack, "/factors/91", signed(stack, buyer, "/factors/91"))
+    finally:
+        replace_factors(stack.functions)
+    assert (reply.status, reply.json["code"]) == (502, "upstream_unusable")
+    assert "payment-response" not in reply.headers
+    assert b"boom" not in reply.body
+    stack.reconcile()
+    assert stack.chain.balance(buyer.address) == FULL
+    assert get(stack, "/factors/91", signed(stack, buyer, "/factors/91")).status == 200
 
 
 def test_the_examples_routes_file_is_what_this_stack_sells(stack: LocalStack, tmp_path: Path) -> None:
