@@ -29,9 +29,10 @@ const eip712 = await recoverTypedDataAddress({
 const [header, body, signature] = jws.signature.split(".");
 const { alg, kid } = JSON.parse(Buffer.from(header, "base64url").toString());
 if (alg !== "ES256K") throw new Error(`unexpected alg ${alg}`);
-// did:web: colons are slashes, %3A is a port's colon; the document is did.json below that.
+// did:web: colons are slashes, %3A is a port's colon; the document is did.json below that, by http on this machine.
 const [host, ...path] = kid.split("#")[0].split(":").slice(2).map(decodeURIComponent);
-const resolved = `https://${[host, ...path].join("/")}/did.json`;
+const scheme = /^(localhost|127[.]0[.]0[.]1)(:|$)/.test(host) ? "http" : "https";
+const resolved = `${scheme}://${[host, ...path].join("/")}/did.json`;
 const method = document.verificationMethod.find((one) => one.id === kid);
 const good = verify(
   "sha256",
