@@ -16,7 +16,6 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tollgate.gateway.canonical_path import encoded_path
 from tollgate.gateway.messages import UpstreamRequest
 
 # The payload of a synchronous call must be smaller: AWS, "Lambda quotas", and the bytes that its error message names.
@@ -47,7 +46,8 @@ def function_payload(request: UpstreamRequest, *, domain: str, now: float, reque
 
 
 def _event(request: UpstreamRequest, domain: str, now: float, request_id: str) -> dict[str, Any]:
-    path = encoded_path(request.path)
+    # Decoded, as HTTP APIs hand it over (REST APIs and function URLs do not).
+    path = request.path
     route_key = f"{request.method} {request.pattern}"
     headers = {**request.headers, "host": domain}
     if request.body:
