@@ -99,6 +99,22 @@ def test_a_resend_is_never_limited(world: World) -> None:
     assert bought(world, account.address) == 1
 
 
+def test_a_resend_that_comes_while_the_first_runs_is_not_limited(world: World) -> None:
+    """The only place is taken by the payment itself: it is waited for, and both get the answer of one run."""
+    limit(world, payer=1, route=1)
+    payment = world.sign(world.buyer(), world.offer())
+    world.upstream.hold()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(world.request, payment=payment, seconds=20)
+        world.upstream.wait_entered()
+        again = pool.submit(world.request, payment=payment, seconds=20)
+        while not world.diary.count(Event.PAYMENT_WAITED) and not again.done():
+            world.sleep(0.05)
+        world.upstream.release()
+        assert [first.result().status, again.result().status] == [200, 200]
+    assert (world.upstream.runs, bought(world)) == (1, 1)
+
+
 def test_a_second_payment_for_an_unknown_first_is_not_limited(world: World) -> None:
     """Its buyer was answered 503 and signed again: it gets the first one's outcome, which is no purchase."""
     limit(world, payer=1)

@@ -146,7 +146,7 @@ SABOTAGES = (
         "gateway/paid_call.py",
         "            return self.known.serve(call, found.payment)\n",
         "            pass\n",
-        _RATES + "test_a_resend_is_never_limited",
+        _RATES + "test_a_resend_that_comes_while_the_first_runs_is_not_limited",
     ),
     Sabotage(
         "the buyer of an unknown first is limited when signing again",
