@@ -3,7 +3,7 @@
 import json
 
 from local.stack import LocalStack
-from tests.e2e.conftest import PAGES, UPFRONT_PAGES
+from tests.e2e.conftest import routes
 from tests.e2e.http import get
 
 
@@ -14,7 +14,7 @@ def test_an_agent_that_knows_only_the_domain_finds_everything_and_what_it_finds_
     assert start.headers["access-control-allow-origin"] == "*"
     assert start.headers["cache-control"] == "public, max-age=60"
     found = {f"{item['method']} {item['url'].removeprefix(stack.api_url)}" for item in start.json["items"]}
-    assert found == set(PAGES) | set(UPFRONT_PAGES)
+    assert found == {f"{route['method']} {route['path']}" for route in json.loads(routes(stack))["routes"]}
     for link in ("config", "openapi", "discovery"):
         assert get(stack, start.json[link].removeprefix(stack.api_url)).status == 200
     text = get(stack, "/llms.txt")
@@ -23,7 +23,8 @@ def test_an_agent_that_knows_only_the_domain_finds_everything_and_what_it_finds_
         f"`GET {stack.api_url}/weather/{{city}}`: $0.01 USDC on base-sepolia. Weather of a city" in text.body.decode()
     )
     for item in start.json["items"]:
-        path = item["url"].removeprefix(stack.api_url).replace("{city}", "oslo").replace("{name}", "tides")
+        # A template stands for itself, as crawlers try it.
+        path = item["url"].removeprefix(stack.api_url)
         assert get(stack, path, method=item["method"]).status == 402, path
     everything = json.dumps([get(stack, path).body.decode() for path in ("/openapi.json", "/discovery/resources")])
     assert stack.upstream.url not in everything

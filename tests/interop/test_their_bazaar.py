@@ -1,5 +1,6 @@
 """The official SDK's Bazaar client reads our catalogue, and its facilitator side what our buyers send back."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from x402.mechanisms.evm.exact import ExactEvmScheme
 from x402.schemas import PaymentRequired
 
 from local.stack import LocalStack
-from tests.e2e.conftest import PAGES, UPFRONT_PAGES
+from tests.e2e.conftest import routes
 from tests.e2e.http import get
 from tests.support.buyer import decode
 
@@ -34,7 +35,7 @@ def client(stack: LocalStack) -> Iterator[BazaarExtendedClient]:
 
 def test_the_official_client_lists_every_route_page_by_page(stack: LocalStack, client: BazaarExtendedClient) -> None:
     """With the requirements that each route offers, and a declaration that it can validate."""
-    total = len(PAGES) + len(UPFRONT_PAGES)
+    total = len(json.loads(routes(stack))["routes"])
     found: list[Any] = []
     while True:
         page = client.extensions.bazaar.list_resources(
