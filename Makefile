@@ -24,10 +24,10 @@ READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve sam-local test check lint format types imports template faults crash interleavings kills beside prove slow bench relayer networks threats lock clean
+.PHONY: help setup demo serve sam-local test check lint format types imports template faults crash interleavings kills beside prove slow bench relayer networks dashboards threats lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (the other commands do it by themselves)
 
@@ -89,6 +89,9 @@ relayer: $(READY) ## print a deployed stack's relayer and its gas balance (STACK
 
 networks: $(READY) ## renew what is made of the network table (template.yaml's rules, docs/networks.md)
 	@$(PY) -m local.networks
+
+dashboards: $(READY) ## renew the dashboards of CloudWatch (template.yaml) and Grafana (dashboards/)
+	@$(PY) -m local.dashboards
 
 threats: $(READY) ## renew the column of tests in docs/threats.md
 	@$(PY) -m tests.attacks.table

@@ -33,13 +33,13 @@ def files() -> dict[Path, str]:
     return {TEMPLATE: template, PAGE: page()}
 
 
-def between(text: str, parts: Mapping[str, Iterable[str]]) -> str:
+def between(text: str, parts: Mapping[str, Iterable[str]], command: str = "make networks") -> str:
     """``text`` with each part's lines between ``# >>> make networks: NAME`` and ``# <<< NAME``."""
     for name, lines in parts.items():
-        before, opening, rest = text.partition(f"# >>> make networks: {name}\n")
+        before, opening, rest = text.partition(f"# >>> {command}: {name}\n")
         _, closing, after = rest.partition(f"# <<< {name}\n")
         if not opening or not closing:
-            raise ValueError(f"the template has no lines between '# >>> make networks: {name}' and '# <<< {name}'")
+            raise ValueError(f"the template has no lines between '# >>> {command}: {name}' and '# <<< {name}'")
         indent = before[before.rindex("\n") + 1 :]
         middle = "".join(f"{indent}{line}\n" for line in lines)
         text = f"{before}{opening}{middle}{indent}{closing}{after}"

@@ -30,7 +30,7 @@ def _rings(alarm: dict[str, Any], value: float) -> bool:
     return compare[alarm["ComparisonOperator"]]
 
 
-def _emitted(rehearsed: Rehearsed, values: Values) -> set[tuple[str, str, frozenset[tuple[str, str]]]]:
+def emitted(rehearsed: Rehearsed, values: Values) -> set[tuple[str, str, frozenset[tuple[str, str]]]]:
     """What the code of one stack emitted: namespace, metric, and each set of dimensions with its values."""
     found = set()
     for records in rehearsed.metrics.values():
@@ -49,7 +49,7 @@ def test_every_alarm_of_ours_looks_at_a_metric_that_the_code_emits(
     template: dict[str, Any], rehearsed: Rehearsed
 ) -> None:
     """Namespace, name and dimensions, letter by letter: CloudWatch never says that a metric does not exist."""
-    stacks = [(values, _emitted(rehearsed, values)) for values, _ in rehearsed.calls]
+    stacks = [(values, emitted(rehearsed, values)) for values, _ in rehearsed.calls]
     for name, alarm in _alarms(template).items():
         if alarm["Namespace"] != OWN:
             continue
@@ -169,7 +169,7 @@ def test_gas_is_measured_per_network_too(rehearsed: Rehearsed) -> None:
     values, _ = rehearsed.calls[0]
     sets = {
         frozenset(name for name, _ in dimensions)
-        for _, metric, dimensions in _emitted(rehearsed, values)
+        for _, metric, dimensions in emitted(rehearsed, values)
         if metric == "relayer.status.settlements_left"
     }
     assert sets == {frozenset({"service"}), frozenset({"service", "network"})}
