@@ -103,7 +103,7 @@ SABOTAGES = (
     Sabotage(
         "a sign-in opens every payment of its payer",
         "gateway/fresh_signature.py",
-        " or sign_in.request_id != id.digest:",
+        " or sign_in.request_id != digest:",
         ":",
         _BINDING + "test_a28_a_sign_in_opens_one_payment_and_not_what_it_names",
     ),
