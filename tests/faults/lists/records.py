@@ -3,6 +3,7 @@
 from tests.faults.sabotage import Sabotage
 
 _RECORDS = "tests/contract/gateway/test_records.py::"
+_RECEIPTS = "tests/contract/gateway/test_receipts.py::"
 _RECEIPT = "tests/unit/wire/test_offer_receipt.py::"
 _STILL = "tests/unit/gateway/test_still_paid.py::"
 _CLI = "tests/contract/cli/test_receipts.py::"
@@ -34,35 +35,36 @@ SABOTAGES = (
         "gateway/records.py",
         "if found.transaction is None or str(found.transaction) != transaction.lower():",
         "if found.transaction is None:",
-        _RECORDS + "test_a102_a_receipt_is_of_the_payment_that_was_signed_for",
+        _RECEIPTS + "test_a102_a_receipt_is_of_the_payment_that_was_signed_for",
     ),
     Sabotage(
         "whatever names a transaction has a receipt",
         "gateway/payment_view.py",
         'return payment.transaction is not None and word_of(payment)[0] == "settled"',
         "return payment.transaction is not None",
-        _RECORDS + "test_a101_there_is_no_receipt_of_what_is_not_settled_and_served",
+        _RECEIPTS + "test_a101_there_is_no_receipt_of_what_is_not_settled_and_served",
     ),
     Sabotage(
         "a payment that settles first has its receipt before it is served",
         "gateway/payment_view.py",
         "return _PAID if unserved else WORDS[payment.state]",
         "return WORDS[payment.state]",
-        _RECORDS + "test_a_settled_first_payment_has_a_receipt_once_it_is_served",
+        _RECEIPTS + "test_a_settled_first_payment_has_a_receipt_once_it_is_served",
     ),
     Sabotage(
         "a receipt is signed although the chain says that its block is gone",
         "gateway/records.py",
         'if not chain["stands"]:',
         "if False:",
-        _RECORDS + "test_a57_a_receipt_whose_block_is_gone_is_not_signed_again",
+        "tests/contract/gateway/test_receipts_reorganised.py::"
+        "test_a57_a_receipt_whose_block_is_gone_is_not_signed_again",
     ),
     Sabotage(
         "the chain is not looked at when it is asked for",
         "gateway/records.py",
         "chain = self._still_paid(payment) if check else None",
         "chain = None",
-        _RECORDS + "test_the_chain_is_looked_at_again_on_demand",
+        _RECEIPTS + "test_the_chain_is_looked_at_again_on_demand",
     ),
     Sabotage(
         "a node that lags takes a receipt back",
