@@ -86,7 +86,7 @@ def _operation(one: Listed, params: Mapping[str, str]) -> dict[str, Any]:
         "responses": {
             "200": {**_delivered(one), "headers": {"PAYMENT-RESPONSE": {"$ref": "#/components/headers/Receipt"}}},
             "402": {"$ref": "#/components/responses/Offer"},
-            **{status: {"description": what, "content": _ERROR} for status, what in _ERRORS.items()},
+            **{status: {"$ref": f"#/components/responses/{status}"} for status in _ERRORS},
         },
         "x-payment-info": _payment_info(one.accepts),
         "x-x402": {"x402Version": X402_VERSION, "accepts": [r.to_json() for r in one.accepts]},
@@ -179,6 +179,7 @@ _COMPONENTS: Mapping[str, Any] = {
         "Receipt": {"description": "The receipt (x402 v2): base64 of JSON, with the transaction.", "schema": _BASE64}
     },
     "responses": {
+        **{status: {"description": what, "content": _ERROR} for status, what in _ERRORS.items()},
         "Offer": {
             "description": "Payment required, or the payment was refused and nothing was charged; the error says why.",
             "headers": {
@@ -189,7 +190,7 @@ _COMPONENTS: Mapping[str, Any] = {
                 }
             },
             "content": {"application/json": {"schema": {"type": "object"}}},
-        }
+        },
     },
     "schemas": {
         "Error": {

@@ -1,6 +1,7 @@
 """The two documents at the root of the seller's own site; a route of the seller's at the same place comes first."""
 
 import json
+from functools import lru_cache
 
 from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.discovery.listing import CACHE
@@ -9,6 +10,8 @@ from tollgate.gateway.discovery.openapi import openapi
 from tollgate.payment.record import StoredAnswer
 
 
+# The same routes are the same document: a catalogue is read again every half minute, however often this is asked for.
+@lru_cache(maxsize=2)
 def site_document(path: str, catalogue: Catalogue, base_url: str) -> StoredAnswer:
     """The answer to GET of one of ``path_pattern.SITE_DOCUMENTS``."""
     if path == "/llms.txt":
