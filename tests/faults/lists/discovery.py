@@ -56,6 +56,14 @@ SABOTAGES = (
         _TESTS + "test_a_listed_resource_is_what_its_offer_says",
     ),
     Sabotage(
+        "discovery: a changed example refuses a payment",
+        "gateway/examine.py",
+        "check_echo(extensions(), payment.extensions)",
+        'check_echo(__import__("tollgate.gateway.offers", fromlist=["x"]).described(call.match), payment.extensions)',
+        "tests/contract/gateway/test_declared_routes.py::"
+        "test_an_example_that_changed_since_the_offer_refuses_no_payment",
+    ),
+    Sabotage(
         "discovery: a long path makes an offer over 4 kB",
         "gateway/offers.py",
         "if len(encoded_path(match.path)) > LONGEST_DESCRIBED_PATH:",
