@@ -1,15 +1,18 @@
 """Discovery: what is sold, as the public may know it, from the routes as they stand and from nothing else."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import schemathesis
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from local.chain import Chain
 from tests.support.functions import HOST, PAY_TO, Functions
 from tollgate.gateway.catalogue import Catalogue
-from tollgate.gateway.discovery.listing import listed
+from tollgate.gateway.discovery.fixed import ENDPOINTS
+from tollgate.gateway.discovery.listing import Listed, listed
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.payment.routes import Route, Snapshot, UpstreamTarget
 from tollgate.wire.models import Requirements
@@ -200,6 +203,10 @@ def test_openapi_is_valid_and_prices_every_route(functions: Functions) -> None:
     """OpenAPI's own schema takes it; each priced operation has its 402, its headers and x-payment-info."""
     document = get(functions, "/openapi.json")
     assert [str(error) for error in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
+    read = [found.ok().label for found in schemathesis.openapi.from_dict(document).get_all_operations()]
+    sold = {"GET /weather/{city}", "POST /orders", "DELETE /orders/{id}", "PUT /orders/{id}", "GET /images"}
+    assert sold < set(read)
+    assert len(read) == len(sold) + len(ENDPOINTS)
     weather = document["paths"]["/weather/{city}"]["get"]
     assert weather["x-payment-info"] == {
         "protocols": [{"x402": {}}],
@@ -328,6 +335,12 @@ def test_a_route_without_a_price_is_in_no_document() -> None:
         for pattern, accepts in (("/unpriced", ()), ("/discovery/own", (price,)), ("/priced", (price,)))
     ]
     assert [one.pattern for one in listed(Catalogue(Snapshot(tuple(routes))))] == ["/priced"]
+
+
+def test_what_is_listed_has_no_place_for_what_is_internal() -> None:
+    """Whoever adds a field here decides that the world may read it: no upstream, no function, no secret, no limit."""
+    public = {"method", "pattern", "accepts", "choice", "description", "mime_type", "input", "output"}
+    assert {field.name for field in dataclasses.fields(Listed)} == public
 
 
 def test_another_facilitator_is_named(aws_endpoint: str, shared_chain: Chain) -> None:
