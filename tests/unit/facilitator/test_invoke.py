@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from urllib3.exceptions import SSLError
 
 from tests.support.payments import some_claim, some_proof
 from tests.support.world import Diary
@@ -22,6 +23,17 @@ REQUEST = SettleRequest(
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": ""}}, "Invoke")
 
 
+class BrokenOff:
+    """An answer whose connection breaks while it is read."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read(self) -> bytes:
+        """As a streaming body, which hands on what is neither a timeout nor too short."""
+        raise self.error
+
+
 class Lambda:
     """Answers every Invoke with one thing."""
 
@@ -32,6 +44,8 @@ class Lambda:
         """Raise or answer."""
         if isinstance(self.answer, Exception):
             raise self.answer
+        if isinstance(self.answer, BrokenOff):
+            return {"Payload": self.answer}
         return {
             "Payload": io.BytesIO(self.answer),
             **({"FunctionError": "Unhandled"} if b"error" in self.answer else {}),
@@ -54,6 +68,8 @@ def settler(answer: Any, diary: Diary, timeouts: list[int] | None = None) -> Fun
     [
         THROTTLED,
         ReadTimeoutError(endpoint_url="http://x"),
+        BrokenOff(SSLError("record layer failure")),
+        BrokenOff(ConnectionResetError()),
         b'{"error": "Unhandled"}',
         b"not JSON",
         b"[]",

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.identity import PaymentId
@@ -84,7 +85,8 @@ class FunctionSettler:
                 FunctionName=self._function_name, Payload=json.dumps(event).encode()
             )
             payload = response["Payload"].read()
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, HTTPError, OSError) as error:
+            # A connection that breaks while the answer is read comes as urllib3's or the socket's own error.
             self._lost(type(error).__name__, payment)
             return None
         if response.get("FunctionError"):
