@@ -42,7 +42,8 @@ class Ran:
 
 STAGES: tuple[Stage, ...] = (
     Stage("attacks", "every threat's tests", ("tests/attacks", "tests/conformance"), in_test=True),
-    Stage("faults", "one-line sabotages, each caught by its test", ("tests/faults",)),
+    # Each is a process of its own that mostly waits: for its imports, for servers, for blocks.
+    Stage("faults", "one-line sabotages, each caught by its test", ("tests/faults",), workers=4),
     Stage(
         "crash",
         "every effect killed before and after, alone and in pairs",
