@@ -39,8 +39,16 @@ UPFRONT_PAGES = {
 FUNCTIONS = {"GET /factors/{number}": {"function": FACTORS, "timeoutSeconds": 5}}
 
 
+# Prices by what is asked for, and how often; official v1 clients pay up to $0.10 by default.
+TIERS = {"small": "$0.01", "large": "$0.09"}
+BY_REQUEST = {
+    "GET /maps/{city}": ("query.size", "/weather/{city}"),
+    "POST /draw": ("body.options.size", "/echo"),
+}
+
+
 def routes(stack: LocalStack) -> str:
-    """A routes.yaml (JSON is YAML) with one price for all pages."""
+    """A routes.yaml (JSON is YAML) with one price for all pages, and two that have their price by the request."""
     entries = []
     for key, upstream in PAGES.items():
         method, path = key.split()
@@ -55,7 +63,12 @@ def routes(stack: LocalStack) -> str:
     for key, target in FUNCTIONS.items():
         method, path = key.split()
         entries.append({"method": method, "path": path, "price": "$0.01", "upstream": target})
-    return json.dumps({"version": 1, "routes": entries})
+    for key, (by, page) in BY_REQUEST.items():
+        method, path = key.split()
+        price = {"by": by, "tiers": TIERS, "absent": "small"}
+        said = {"price": price, "limit": {"per_payer": "60/minute", "per_route": "1000/minute"}}
+        entries.append({"method": method, "path": path, **said, "upstream": {"url": stack.upstream.url + page}})
+    return json.dumps({"version": 1, "limits": {"min": "$0.01", "max": "$0.09"}, "routes": entries})
 
 
 @pytest.fixture(scope="session", autouse=True)

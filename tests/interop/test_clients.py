@@ -1,5 +1,6 @@
 """Buyers' software that others wrote, with its defaults, pays for a priced route of the deployed stack."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from eth_account.signers.local import LocalAccount
 from local.stack import LocalStack
 from tests.support.official_clients import (
     Bought,
+    post_with_httpx,
     with_fetch,
     with_fetch_v1,
     with_httpx,
@@ -62,3 +64,26 @@ def test_a_client_pays_for_a_route_that_settles_first(
     assert (bought.header, bought.receipt["success"]) == (spoken[0], True)
     assert stack.chain.balance(buyer.address) == 100_000_000 - PRICE
     assert stack.upstream.runs["/report/tides"] == 1
+
+
+@pytest.mark.parametrize("client", [with_httpx, with_requests, with_fetch, with_fetch_v1])
+def test_a_client_pays_what_its_query_costs(
+    stack: LocalStack, buyer: LocalAccount, client: Callable[[LocalAccount, str], Bought]
+) -> None:
+    """The offer that it signs is the one that its second request meets."""
+    for size, price in (("small", 10_000), ("large", 90_000)):
+        before = stack.chain.balance(buyer.address)
+        bought = client(buyer, f"{stack.api_url}/maps/oslo?units=metric&size={size}")
+        assert (bought.status, bought.json["city"]) == (200, "oslo"), bought
+        assert stack.chain.balance(buyer.address) == before - price
+
+
+def test_a_client_pays_what_its_body_costs(stack: LocalStack, buyer: LocalAccount) -> None:
+    """It sends the same body again with the payment, and the upstream gets it."""
+    for size, price in (("small", 10_000), ("large", 90_000)):
+        before = stack.chain.balance(buyer.address)
+        wanted = {"prompt": "a cat", "options": {"size": size}}
+        bought = post_with_httpx(buyer, f"{stack.api_url}/draw", wanted)
+        assert bought.status == 200, bought
+        assert json.loads(bought.json["body"]) == wanted
+        assert stack.chain.balance(buyer.address) == before - price

@@ -59,6 +59,19 @@ def with_httpx(account: LocalAccount, url: str) -> Bought:
     return asyncio.run(_get(wrapHttpxWithPayment(client, timeout=_TIMEOUT), url))
 
 
+def post_with_httpx(account: LocalAccount, url: str, body: Any) -> Bought:
+    """Python, httpx, x402 version 2: a POST of JSON."""
+
+    async def post(http: httpx.AsyncClient) -> Bought:
+        async with http:
+            answer = await http.post(url, json=body)
+            await answer.aread()
+            return _bought(answer.status_code, answer.text, answer.headers)
+
+    client = x402Client().register("eip155:*", ExactEvmScheme(account))
+    return asyncio.run(post(wrapHttpxWithPayment(client, timeout=_TIMEOUT)))
+
+
 def with_requests(account: LocalAccount, url: str) -> Bought:
     """Python, requests, x402 version 2."""
     client = x402ClientSync().register("eip155:*", ExactEvmScheme(account))

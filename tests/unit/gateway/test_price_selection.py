@@ -122,6 +122,8 @@ def test_what_is_absent_or_other_costs_what_the_seller_says() -> None:
     assert by_query("", choice) == 1
     assert by_query("size=huge", choice) == 99
     assert by_query("size=small&size=large", choice) == "price_field_repeated"
+    assert by_body(b"", replace(BY_BODY, absent="small"), content_type="") == 1
+    assert by_body(b"x", replace(BY_BODY, absent="small"), content_type="") == "body_not_json"
     assert by_query("size=%6carge", choice) == "price_value_malformed"
 
 
@@ -145,7 +147,8 @@ def test_what_is_absent_or_other_costs_what_the_seller_says() -> None:
         (b"null", "price_value_malformed"),
         ({"options": {"size": "Large"}}, "price_value_unknown"),
         ({"options": {"size": " large"}}, "price_value_unknown"),
-        (b"", "invalid_json"),
+        (b"", "price_field_missing"),
+        (b" ", "invalid_json"),
         (b"options.size=large", "invalid_json"),
         (b'{"options": {"size": "small"}} {"options": {"size": "large"}}', "invalid_json"),
         (b'\xef\xbb\xbf{"options": {"size": "small"}}', "invalid_json"),

@@ -97,11 +97,14 @@ def _in_body(choice: PriceChoice, request: Request) -> str | None:
     if len(request.body) > MAX_PRICED_BODY_BYTES:
         sentence = f"This request's price is in its body, which may have {MAX_PRICED_BODY_BYTES} bytes."
         raise BadRequest(413, "request_body_too_large", sentence)
+    if _named(choice, request.raw_query):
+        raise _refused(choice, "price_field_ambiguous", "stands in the query too")
+    if not request.body:
+        # Nothing that anybody could read: how crawlers ask for an offer.
+        return None
     if _JSON_TYPE.fullmatch(request.headers.get("content-type", "")) is None:
         sentence = "This request's price is in its body: send JSON, and say so (Content-Type: application/json)."
         raise BadRequest(415, "body_not_json", sentence)
-    if _named(choice, request.raw_query):
-        raise _refused(choice, "price_field_ambiguous", "stands in the query too")
     value = strict_json.loads(request.body, max_bytes=MAX_PRICED_BODY_BYTES, max_depth=MAX_BODY_DEPTH, floats=True)
     for name in choice.field.split("."):
         if not isinstance(value, Mapping):
