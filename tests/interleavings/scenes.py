@@ -17,6 +17,7 @@ from tests.support.fakes.clock import Job
 from tests.support.fakes.effects import Plan
 from tests.support.fakes.world import START
 from tests.support.world import ELSEWHERE
+from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.settlement import SettleOutcome
 from tollgate.payment.states import State
 
@@ -217,6 +218,46 @@ class OneBalance(Scene):
         if len(self.world.upstream.runs) > 1:
             raise broken(self, "payers", "two payments over one balance were both served")
         self.world.routes[0] = self.world.route("weather", "GET", "/weather/{city}")
+
+
+class LastPlace(Scene):
+    """Two payers, and a route that may be bought once more: one is served, the other is told when to come again."""
+
+    leaves = True
+    limit = RateLimit(1, 3600)
+
+    def prepare(self) -> None:
+        limited = self.world.route("weather", "GET", "/weather/{city}", limits=RouteLimits(self.limit, self.limit))
+        self.world.routes[0] = limited
+        self.before()
+        self.pair = [self.new_buyer(1), self.new_buyer(2, path="/weather/rome")]
+        self.headers = [buyer.sign(buyer.offer()) for buyer in self.pair]
+        self.runs = len(self.world.upstream.runs)
+
+    def before(self) -> None:
+        """Nobody ever bought it."""
+
+    def jobs(self) -> Sequence[Work]:
+        return [attempt(buyer, header) for buyer, header in zip(self.pair, self.headers, strict=True)]
+
+    def calm(self) -> None:
+        (bought,) = [row["bought"] for row in self.world.rows("RATE#") if row["pk"].endswith("#")]
+        statuses = sorted(buyer.told[-1].answer.status for buyer in self.pair)
+        if len(self.world.upstream.runs) - self.runs > 1 or statuses != [200, 429] or bought != 1:
+            raise broken(self, "limits", f"one place was left: {statuses}, and the row says {bought}")
+        self.world.routes[0] = self.world.route("weather", "GET", "/weather/{city}")
+
+
+class LastPlaceOfANewWindow(LastPlace):
+    """The same, just when a window begins: whoever comes first turns the row over."""
+
+    limit = RateLimit(2, 3600)
+
+    def before(self) -> None:
+        self.world.advance(3540 - self.world.clock.now % 3600)
+        earlier = self.new_buyer(3)
+        earlier.pursue(earlier.sign(earlier.offer()))
+        self.world.advance(3600 - self.world.clock.now % 3600)
 
 
 class TwoBuyers(Scene):

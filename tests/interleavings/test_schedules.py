@@ -16,6 +16,8 @@ SHORT: tuple[type[Scene], ...] = (
     scenes.UpstreamFails,
     scenes.Copied,
     scenes.OneBalance,
+    scenes.LastPlace,
+    scenes.LastPlaceOfANewWindow,
     scenes.PaidFirst,
     scenes.TwoSettles,
     scenes.TwoReconcilers,

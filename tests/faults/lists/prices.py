@@ -4,6 +4,7 @@ from tests.faults.sabotage import Sabotage
 
 _FREE = "tests/contract/gateway/test_free_routes.py::"
 _RATES = "tests/contract/gateway/test_rate_limits.py::"
+_SCHEDULES = "tests/interleavings/test_schedules.py::test_a36_every_schedule_of_two_keeps_every_promise"
 _PRICES = "tests/attacks/test_prices.py::"
 _SELECTION = "tests/unit/gateway/test_price_selection.py::"
 
@@ -168,5 +169,19 @@ SABOTAGES = (
         "return limit.calls - -(-bought.previous * _left(limit, bought, now) // limit.seconds)",
         "return limit.calls",
         "tests/unit/payment/test_rate_limits.py::test_what_the_window_before_held_counts_by_what_is_left_of_it",
+    ),
+    Sabotage(
+        "two first buyers each count themselves alone",
+        "ledger/rates.py",
+        '"attribute_not_exists(pk) OR #window < :last"',
+        '"attribute_not_exists(pk) OR #window > :last"',
+        _SCHEDULES + "[LastPlace]",
+    ),
+    Sabotage(
+        "a window is turned over twice",
+        "ledger/rates.py",
+        '"#window = :last AND #bought <= :most"',
+        '"#window >= :last AND #bought <= :most"',
+        _SCHEDULES + "[LastPlaceOfANewWindow]",
     ),
 )
