@@ -70,8 +70,6 @@ def price_of(choice: PriceChoice, value: str | None) -> tuple[Requirements, ...]
 
 
 def _in_query(choice: PriceChoice, raw_query: str) -> str | None:
-    if ";" in raw_query:
-        raise _refused(choice, "price_field_ambiguous", "stands in a query with a semicolon, which some take for &")
     found = _named(choice, raw_query)
     if len(found) > 1:
         raise _refused(choice, "price_field_repeated", "is given more than once")
@@ -82,6 +80,8 @@ def _in_query(choice: PriceChoice, raw_query: str) -> str | None:
 
 def _named(choice: PriceChoice, raw_query: str) -> list[str]:
     """The values under the field's name; any other spelling of the name is refused."""
+    if ";" in raw_query:
+        raise _refused(choice, "price_field_ambiguous", "may stand behind the query's semicolon, which some take for &")
     name = choice.field.rsplit(".", 1)[-1]
     found = []
     for piece in raw_query.split("&"):
