@@ -183,15 +183,20 @@ def test_a24_a_tiers_old_price_is_taken_for_that_tier_alone(world: World, tiers:
 def test_a24_from_one_price_to_tiers_and_back(world: World, tiers: Callable[..., PriceChoice]) -> None:
     """Each request may be paid for at what was offered for it, and nothing else."""
     account = world.buyer()
-    flat = world.sign(account, world.offer("/weather/paris"))
+    flat, unsized, late = (world.sign(account, world.offer("/weather/paris")) for _ in range(3))
     change(world, "weather", accepts=(), choice=tiers(small=SMALL * 2, large=LARGE))
-    assert world.request("/weather/paris", payment=flat).status == 400
+    assert world.request("/weather/paris").status == 400
+    assert world.request("/weather/paris", payment=world.sign(account, world.offer("/image/1", **IMAGE))).status == 400
+    assert world.request("/weather/paris", payment=unsized).status == 200
     small = world.sign(account, world.offer("/weather/paris", **IMAGE))
     assert amounts({"accepts": [small["accepted"]]}) == [SMALL * 2]
     assert world.request("/weather/paris", payment=flat, query="size=large").status == 200
     change(world, "weather", accepts=(replace(world.requirements, amount=LARGE),), choice=None)
     assert world.request("/weather/paris", payment=small, query="size=large").status == 402
     assert world.request("/weather/paris", payment=small, **IMAGE).status == 200
+    change(world, "weather", accepts=(), choice=tiers())
+    world.skew += CACHE_SECONDS + 61
+    assert world.request("/weather/paris", payment=late).status == 400
 
 
 def test_a_resend_gets_its_answer_when_its_value_has_no_price_any_more(
@@ -205,8 +210,11 @@ def test_a_resend_gets_its_answer_when_its_value_has_no_price_any_more(
     change(world, "image", choice=tiers(large=LARGE))
     again = world.request("/image/1", payment=payment, **IMAGE)
     assert (again.status, again.body, world.upstream.runs) == (200, b"sunny", 1)
+    assert world.request("/image/1", **IMAGE).status == 400
+    world.skew += CACHE_SECONDS + 61
     assert world.request("/image/1", payment=new, **IMAGE).status == 400
     assert world.payment(new) is None
+    assert world.request("/image/1", payment=payment, **IMAGE).body == b"sunny"
 
 
 def test_a_payment_that_cannot_be_read_is_answered_with_the_requests_own_offer(world: World) -> None:

@@ -108,6 +108,13 @@ SABOTAGES = (
         _SELECTION + "test_a24_what_was_offered_for_this_request_stays_acceptable_for_it",
     ),
     Sabotage(
+        "an offer ends when its request has no price any more",
+        "gateway/price_selection.py",
+        "if not (as_before and previous):",
+        "if True:",
+        _PRICES + "test_a24_from_one_price_to_tiers_and_back",
+    ),
+    Sabotage(
         "prices by the request end at once",
         "gateway/catalogue.py",
         "if old.choice is not None:",

@@ -31,15 +31,15 @@ _NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _DECODINGS = 4
 
 
-def priced(match: Match, request: Request) -> Match:
+def priced(match: Match, request: Request, *, as_before: bool = False) -> Match:
     """The match with what this request costs as its route's only prices, and what it cost before as the previous.
 
+    ``as_before``: a payment came with it, and what has no price any more may still be paid for as it was offered.
     Raises ``BadRequest``, 400 (413 or 415 for a body that cannot be read), when it has no price.
     """
     route = match.route
     if route.choice is None and not route.former:
         return match
-    accepts = route.accepts if route.choice is None else chosen(route.choice, request)
     previous = list(route.previous)
     for former in route.former:
         try:
@@ -47,6 +47,12 @@ def priced(match: Match, request: Request) -> Match:
         except BadRequest:
             continue
         previous += [PreviousPrice(requirements, former.until) for requirements in ended]
+    try:
+        accepts = route.accepts if route.choice is None else chosen(route.choice, request)
+    except BadRequest:
+        if not (as_before and previous):
+            raise
+        accepts = ()
     return replace(match, route=replace(route, accepts=accepts, previous=tuple(previous), choice=None, former=()))
 
 

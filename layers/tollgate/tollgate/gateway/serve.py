@@ -119,29 +119,34 @@ class Gateway:
     def _paid(
         self, request: Request, catalogue: Catalogue, match: Match, header: PaymentHeader, deadline: float
     ) -> Outcome:
+        declared = match
         try:
             sent = header.parse()
             try:
-                match = priced(match, request)
+                match = priced(declared, request, as_before=True)
                 payment = self._as_offered(catalogue, match, sent)
             except BadRequest:
                 payment = None
             if payment is None:
                 # Another process may have offered a price that was applied seconds ago.
                 catalogue = self.catalogues.fresh()
-                match = catalogue.match(request.method, request.raw_path)
+                declared = catalogue.match(request.method, request.raw_path)
                 try:
-                    match = priced(match, request)
+                    match = self._payable(catalogue, declared, request, sent)
                 except BadRequest:
-                    before = self._paid_before(request, catalogue, match, header, deadline)
+                    before = self._paid_before(request, catalogue, declared, header, deadline)
                     if before is None:
                         raise
                     return before
                 payment = sent.as_offered(self._acceptable(catalogue, match))
             call = self._read(request, catalogue, match, payment, deadline)
         except Refusal as refusal:
-            return self._refused(catalogue, priced(match, request), refusal)
-        return self.paid_call.serve(call)
+            return self._refused(catalogue, priced(declared, request), refusal)
+        outcome = self.paid_call.serve(call)
+        if outcome.kind is Kind.NOTHING_TO_OFFER:
+            # Of a request without a price there is more to say than that: 400, as without a payment.
+            priced(declared, request)
+        return outcome
 
     def _refused(self, catalogue: Catalogue, match: Match, refusal: Refusal) -> Outcome:
         self.parts.journal.record(Event.PAYMENT_REFUSED, route=match.route.id, reason=refusal.reason.value)
@@ -149,6 +154,13 @@ class Gateway:
 
     def _acceptable(self, catalogue: Catalogue, match: Match) -> tuple[Requirements, ...]:
         return acceptable(match.route, catalogue.payable_networks(), self.parts.now())
+
+    def _payable(self, catalogue: Catalogue, match: Match, request: Request, sent: Sent) -> Match:
+        """The match at its price; one that has none any more only for a payment of what it cost before (rule 8)."""
+        found = priced(match, request, as_before=True)
+        if found.route.accepts or self._as_offered(catalogue, found, sent) is not None:
+            return found
+        return priced(match, request)
 
     def _as_offered(self, catalogue: Catalogue, match: Match, sent: Sent) -> PaymentPayload | None:
         """The payment, if it pays what this catalogue offers."""
