@@ -24,6 +24,7 @@ from tollgate.gateway.discovery.fixed import ENDPOINTS
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS
 from tollgate.gateway.result_links import RESULTS_PATH
 from tollgate.payment.identity import PaymentId
+from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.reasons import Reason
 
@@ -47,6 +48,8 @@ class Api:
         functions.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}")
         functions.sell("POST", "/orders", "http://127.0.0.1:9/orders")
         functions.sell("GET", "/status", "http://127.0.0.1:9/status", free=True)
+        tiers = PriceChoice(Where.QUERY, "size", (Tier("s", functions.terms(5)), Tier("l", functions.terms(50))), "s")
+        functions.sell("GET", "/images", "http://127.0.0.1:9/images", choice=tiers)
         self.upstream = CountingUpstream()
         functions.sell("GET", "/report", self.upstream.url + "/report")
         self.skew = functions.clock.skew
@@ -300,8 +303,8 @@ CASES: list[tuple[str, str, int, Call]] = [
         for path, query, function in (
             ("/x402/config", "", "discovery"),
             ("/.well-known/x402", "", "discovery"),
-            ("/discovery/resources", "?limit=1", "discovery"),
-            ("/discovery/search", "?query=weather", "discovery"),
+            ("/discovery/resources", "", "discovery"),
+            ("/discovery/search", "?query=images", "discovery"),
             ("/openapi.json", "", "proxy"),
             ("/llms.txt", "", "proxy"),
         )

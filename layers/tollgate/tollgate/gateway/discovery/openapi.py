@@ -23,6 +23,8 @@ _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}
 _ERRORS = {
     "400": "A request or a payment that cannot be read.",
     "409": "The payment was used already, or its payment-identifier belongs to another one. No offer.",
+    "413": "The body is too large. Not charged.",
+    "415": "The price is in the body, which is not JSON. Not charged.",
     "429": "Too much under way for this payer. Nothing was charged.",
     "502": "The service answered nothing that can be delivered.",
     "503": "The outcome is not known yet, or nothing can be settled now: send the same payment again.",
