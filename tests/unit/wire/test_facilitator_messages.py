@@ -59,11 +59,11 @@ def test_any_payment_in_a_sound_envelope_is_refused_with_a_reason(
 
 def test_a4_a_large_or_deep_body_costs_no_time() -> None:
     """Sizes are checked before anything is parsed."""
-    started = time.perf_counter()
+    started = time.thread_time()
     for body in (b"[" * MAX_BODY_BYTES, b"9" * MAX_BODY_BYTES, b" " * (MAX_BODY_BYTES + 1), b'{"a":' * 10_000):
         with pytest.raises(BadRequest):
             parse_envelope(body)
-    assert time.perf_counter() - started < 0.2
+    assert time.thread_time() - started < 0.2
 
 
 @pytest.mark.parametrize("reason", [None, *Reason])
