@@ -81,6 +81,13 @@ class Books:
         """Whether the books say that this payment was paid and its answer kept for its buyer."""
         return self.state(nonce) in (State.SETTLED, State.FULFILLED)
 
+    def brought_nothing(self, nonce: str) -> bool:
+        """Whether its own history says what the upstream gave instead of something to sell: a timeout, as a rule, on a
+        machine that has many processes to start. Nobody owes for that (rule 7)."""
+        *_, last = self.payments.get(nonce, {}).get("moves", ("",))
+        what, _, why = [*last.split(" ", 2), "", ""][:3]
+        return what == "RELEASED" and why not in ("", "owner_died")
+
     def owed(self, nonce: str) -> bool:
         """Whether a debt row stands for this payment's run."""
         row = self.payments.get(nonce)
@@ -157,8 +164,9 @@ def _runs(shop: Shop, books: Books, purchases: Sequence[Purchase]) -> Iterator[s
             if books.served(nonce) and runs[nonce] != 1:
                 yield f"{purchase.city}: {nonce} is {books.state(nonce)} after {runs[nonce]} runs"
             unpaid_run = runs[nonce] == 1 and nonce not in books.receipts and not purchase.city.startswith("nowhere")
-            if unpaid_run and not books.owed(nonce):
-                yield f"{purchase.city}: {nonce} ran the upstream, was not paid, and no debt row says so"
+            if unpaid_run and not books.owed(nonce) and not books.brought_nothing(nonce):
+                history = books.payments.get(nonce, {}).get("moves")
+                yield f"{purchase.city}: {nonce} ran the upstream, was not paid, and no debt row says so: {history}"
 
 
 def _stories(books: Books, purchases: Sequence[Purchase]) -> Iterator[str]:

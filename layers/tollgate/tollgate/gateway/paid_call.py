@@ -230,7 +230,7 @@ class PaidCall:
             answer = self.runner.run(call, payment, call.wait_until - ANSWER_RESERVE_SECONDS)
         except NotServed as failed:
             try:
-                self.parts.payments.release(payment, self.parts.now(), debt=None)
+                self.parts.payments.release(payment, self.parts.now(), debt=None, why=failed.why)
             except LostRace:
                 return self._moved_on(call, payment)
             self.parts.journal.record(

@@ -53,7 +53,7 @@ class UpstreamRunner:
         target = match.route.upstream
         timeout = min(target.timeout_seconds, until - self.parts.clock())
         if timeout <= 0:
-            raise NotServed(_timeout(), "no time left")
+            raise NotServed(_timeout(), "no_time_left")
         try:
             answer = self.parts.upstream.fetch(target, _asked(request, match, payment), timeout)
         except UpstreamFailed as failed:

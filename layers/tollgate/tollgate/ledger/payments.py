@@ -195,10 +195,11 @@ class PaymentsLedger:
     def _expect(self, payment: Payment, state: State) -> Payment:
         return Payment(payment.claim, state, payment.fence)
 
-    def release(self, payment: Payment, now: int, *, debt: str | None, dead: bool = False) -> None:
+    def release(self, payment: Payment, now: int, *, debt: str | None, dead: bool = False, why: str = "") -> None:
         """EXECUTING or CLAIMED → RELEASED: not charged, ever. Frees the identifier, drops the signature.
 
         ``debt`` says why an upstream run stays unpaid; then, and if ``dead``, the owner must be dead (rule 11).
+        ``why`` is for the payment's history: what the upstream gave instead of something to sell.
         """
         claim = payment.claim
         update = move(
@@ -207,7 +208,7 @@ class PaymentsLedger:
             State.RELEASED,
             fence=payment.fence,
             now=now,
-            detail=debt or "",
+            detail=debt or why,
             set_={
                 "released_at": now,
                 "due": claim.authorization.valid_before + LATE_PROOF_SECONDS,
