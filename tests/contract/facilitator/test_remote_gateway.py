@@ -121,7 +121,7 @@ def test_a73_a76_an_odd_answer_and_no_payment_ends_refused_with_the_truth(
     """No body and no offer while it is open; when the chain has decided, an offer again, and one debt row."""
     facilitator.on_settle = answers_with(facilitator, kind, pays=False)
     payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
-    answer = world.request(payment=payment, seconds=6.2)
+    answer = world.request(payment=payment, seconds=8)
     assert (answer.status, answer.header("payment-required")) == (503, None)
     assert b"sunny" not in answer.body
     world.advance(100)
@@ -145,7 +145,7 @@ def test_a73_a76_an_odd_answer_and_a_payment_that_mines_later_ends_served_once(
     payment = world.sign(world.buyer(), world.offer(), identifier=IDENTIFIER)
     world.chain.stop_mining()
     try:
-        answer = world.request(payment=payment, seconds=6.2)
+        answer = world.request(payment=payment, seconds=8)
     finally:
         world.chain.mine_at_once()
     assert (answer.status, answer.header("payment-required")) == (503, None)
