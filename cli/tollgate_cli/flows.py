@@ -1,14 +1,15 @@
 """The ``flow`` of a route, and what it takes to be sold in the one or the other (threat 50)."""
 
+from tollgate.gateway.own_routes import LONGEST_TIMEOUT as LONGEST_TIMEOUTS
+from tollgate.gateway.own_routes import SETTLE_RESERVE_SECONDS, least_max_timeout
 from tollgate.gateway.paid_run import LONGEST_RUN_SECONDS
 from tollgate.payment.states import Flow
 from tollgate_cli.problems import Findings, did_you_mean
 from tollgate_cli.yaml_tree import Kind, Node, text_of
 
-# What fits between the claim and the answer of one request: the longest upstream of the authorization flow.
-LONGEST_TIMEOUT = 20.0
-# What settling may take after the upstream has answered; settled first, all that the authorization has to outlive.
-SETTLE_RESERVE_SECONDS = 15
+__all__ = ["LONGEST_TIMEOUT", "SETTLE_RESERVE_SECONDS", "least_max_timeout", "read_flow"]
+
+LONGEST_TIMEOUT = LONGEST_TIMEOUTS[Flow.AUTHORIZATION]
 # What a route may say of itself that calls for flow: upfront, and why.
 _FIRST = {
     "irreversible": "what cannot be undone must be paid for before it runs",
@@ -51,8 +52,3 @@ def _insist(name: str, why: str, node: Node | None, flow_node: Node | None, flow
     elif node.text == "true" and flow is not Flow.UPFRONT:
         place = flow_node or node
         findings.add(place.line, place.at, f"{why}: set flow: upfront ({name}: true)")
-
-
-def least_max_timeout(flow: Flow, timeout: float) -> float:
-    """The least maxTimeoutSeconds: what an authorization has to outlive, in seconds."""
-    return SETTLE_RESERVE_SECONDS + (timeout if flow is Flow.AUTHORIZATION else 0)

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from local.chain import Chain
 from tests.support.buyer import decode, encode
@@ -237,8 +238,7 @@ def test_the_handler_sees_no_payment_header_and_its_own_context(shop: Shop) -> N
 
 def test_a_powertools_resolver_is_sold_as_it_is(shop: Shop) -> None:
     """Several routes, each at its price."""
-    resolver_module = pytest.importorskip("aws_lambda_powertools.event_handler")
-    app = resolver_module.APIGatewayHttpResolver()
+    app = APIGatewayHttpResolver()
 
     @app.get("/weather/<city>")
     def weather(city: str) -> dict[str, str]:

@@ -25,6 +25,11 @@ _DOLLARS = re.compile(r"\$[0-9]+(\.[0-9]+)?")
 _ROUTE = re.compile(r"([A-Z]+) (/\S*)")
 
 
+def least_max_timeout(flow: Flow, timeout: float) -> float:
+    """The least maxTimeoutSeconds of a route: what an authorization has to outlive, in seconds."""
+    return SETTLE_RESERVE_SECONDS + (timeout if flow is Flow.AUTHORIZATION else 0)
+
+
 @dataclass(frozen=True, slots=True)
 class OwnTerms:
     """``prices`` by (method, pattern): dollars, or ``free``. Times are seconds."""
@@ -61,7 +66,7 @@ class OwnTerms:
         longest = LONGEST_TIMEOUT[Flow(flow)]
         if not 0 < timeout_seconds <= longest:
             raise ConfigurationError(f"timeout_seconds must be over 0 and at most {longest:g} with flow {flow}")
-        least = SETTLE_RESERVE_SECONDS + (timeout_seconds if flow == Flow.AUTHORIZATION else 0)
+        least = least_max_timeout(Flow(flow), timeout_seconds)
         if not least <= max_timeout_seconds <= 3600:
             raise ConfigurationError(f"max_timeout_seconds must be from {least:g} to 3600: a payment has to outlive it")
         for text, price in prices.items():
