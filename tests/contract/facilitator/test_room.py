@@ -98,6 +98,25 @@ def test_a62_a_balance_seen_before_a_transfer_that_ended_since_is_looked_at_agai
     assert isinstance(world.service().settle(second, world.deadline()), Confirmed)
 
 
+def test_a58_an_endpoint_that_lags_behind_a_payers_transfer_is_not_stormed(world: SettleWorld) -> None:
+    """It never shows the block of the first payment: nothing is sent, and it is asked about once a block."""
+    payer = world.node.funded_account(PRICE)
+    first, second = world.request(payer), world.request(payer)
+    chain = world.new_chain()
+    behind = chain.prepare(world.asset, second.authorization, second.signature, world.relayer, 5.0)
+    assert isinstance(world.service().settle(first, world.deadline()), Confirmed)
+    asked: list[float] = []
+
+    def lagging(*_: Any) -> Preparation:
+        asked.append(world.clock())
+        return behind
+
+    chain.prepare = lagging  # type: ignore[method-assign]
+    assert world.service(chain=chain).settle(second, world.deadline(8)) == Pending()
+    assert 2 <= len(asked) <= 6
+    assert world.signer.signatures == world.mined_nonces() == 1
+
+
 def test_a72_a_payer_at_its_cap_does_not_keep_another_from_settling(world: SettleWorld) -> None:
     """Its next payments take no nonce and no signature; when one has ended there is room for one."""
     flood, other = world.payer(), world.payer()

@@ -57,13 +57,13 @@ class FullPayers:
         signed = self._signing.sign(known, market, filler=expired)
         return signed if signed is not None and signed.state is SettlementState.SIGNED else None
 
-    def make_room(self, call: Call, full: NoRoom, market: Market) -> bool:
+    def make_room(self, call: Call, full: NoRoom, market: Market, *, soon: bool) -> bool:
         """End what has ended on chain, else wait for a block; whether it is worth another look before the deadline.
-        Who only looked too early looks again at once."""
-        if full.stale:
-            self._sleep(_STALE_PAUSE_SECONDS)
-            return self._clock() < call.until
+        Who only looked too early looks again ``soon``, or after a block."""
         pause = min(call.lane.info.block_seconds, _LONGEST_PAUSE_SECONDS)
+        if full.stale:
+            self._sleep(_STALE_PAUSE_SECONDS if soon else pause)
+            return self._clock() < call.until
         if full.blocked or self._clock() + pause >= call.until:
             return False
         ended = False

@@ -120,14 +120,16 @@ class SettleService:
         return lane
 
     def _settle(self, call: Call) -> SettleOutcome:
-        found_full = False
+        found_full = found_stale = False
         while True:
             try:
                 return self._attempt(call)
             except _Full as full:
-                if found_full or not self._full_payers.make_room(call, full.room, full.market):
+                # Stale twice: its endpoint lags, and is given a block's time and not more questions.
+                soon = not found_stale
+                if found_full or not self._full_payers.make_room(call, full.room, full.market, soon=soon):
                     return self._full_payers.answer(call, full.room)
-                found_full = not full.room.stale
+                found_full, found_stale = not full.room.stale, full.room.stale
 
     def _attempt(self, call: Call) -> SettleOutcome:
         """Raises ``_Full``, having reserved nothing, when the payer has too much open."""
