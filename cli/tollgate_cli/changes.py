@@ -151,6 +151,7 @@ def _facts(route: Route) -> dict[str, str]:
         "limit per payer": "" if route.limits is None else rate(route.limits.per_payer),
         "limit per route": "" if route.limits is None else rate(route.limits.per_route),
         "id": route.id,
+        "owner": "" if route.owner is None else str(route.owner),
         "description": route.description,
         "mimeType": route.mime_type,
         "sourceAddressResends": "true" if route.source_address_resends else "false",

@@ -10,6 +10,7 @@ from tollgate.payment.states import Flow
 from tollgate.payment.terms import PAYMENT_FLOW
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address
+from tollgate_cli.addresses import read_address
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.price_choice import is_choice, read_choice
 from tollgate_cli.problems import Findings, Problem, did_you_mean
@@ -124,22 +125,7 @@ def _listed(node: Node, facts: StackFacts, findings: Findings) -> list[tuple[Net
 
 
 def _pay_to(node: Node | None, facts: StackFacts, findings: Findings) -> Address | None:
-    if node is None:
-        return facts.pay_to
-    text = text_of(node, findings)
-    if text is None:
-        return None
-    try:
-        address = Address.parse(text)
-    except ValueError as error:
-        findings.add(node.line, node.at, str(error))
-        return None
-    digits = text[2:]
-    if address.raw == bytes(20):
-        findings.add(node.line, node.at, "is the zero address: money sent there is lost")
-    elif digits not in (digits.lower(), digits.upper()) and text != str(address):
-        findings.add(node.line, node.at, f"has a wrong checksum: a digit is mistyped, or it is {address}")
-    return address
+    return facts.pay_to if node is None else read_address(node, findings, "money sent there is lost")
 
 
 def _price(node: Node, findings: Findings) -> _Price | None:

@@ -13,6 +13,7 @@ from tollgate.payment.states import Flow
 from tollgate.wire import bazaar
 from tollgate.wire.headers import encode
 from tollgate.wire.models import PaymentRequired, Requirements, Resource
+from tollgate_cli.addresses import read_address
 from tollgate_cli.declared import Declared, read_declared
 from tollgate_cli.facts import StackFacts
 from tollgate_cli.flows import SETTLE_RESERVE_SECONDS, least_max_timeout, read_flow
@@ -29,7 +30,7 @@ MAX_OFFER_BYTES = 4096
 MAX_TIMEOUT_SECONDS = 600
 _OPTIONAL = (
     "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow", "irreversible",
-    "limit", "slow", "sourceAddressResends", "input", "output",
+    "limit", "slow", "sourceAddressResends", "input", "output", "owner",
 )  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9._-]+)*")
@@ -132,6 +133,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         "must be 1 to 64 letters, digits and ._- and start with a letter or digit",
         findings,
     )
+    owner = read_address(fields["owner"], findings, "nobody can sign in as it") if "owner" in fields else None
     resends = fields.get("sourceAddressResends")
     if resends is not None and resends.kind is not Kind.FLAG:
         findings.add(resends.line, resends.at, "must be true or false")
@@ -160,6 +162,7 @@ def _route(node: Node, facts: StackFacts, findings: Findings) -> tuple[Route, Pa
         input=taken,
         output=given,
         free=free,
+        owner=owner,
     )
     return route, pattern if method else None
 

@@ -53,6 +53,7 @@ def test_every_field_of_a_route_is_seen_when_it_changes() -> None:
         replace(ROUTE, accepts=(), free=True),
         replace(ROUTE, accepts=(), choice=PriceChoice(Where.QUERY, "q", (Tier("a", (PRICE,)),))),
         replace(ROUTE, limits=RouteLimits(RateLimit(60, 60))),
+        replace(ROUTE, owner=Address(b"\7" * 20)),
         replace(ROUTE, limits=RouteLimits(None, RateLimit(60, 7))),
     ]
     for other in others:

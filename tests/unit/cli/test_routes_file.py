@@ -455,3 +455,25 @@ def test_without_a_stack_what_only_a_stack_decides_is_a_note(tmp_path: Path) -> 
     assert len(checked.notes) == 2
     assert all("AllowPrivateUpstreams=true" in note.sentence for note in checked.notes)
     assert "more than the 6" in problem_of(tmp_path, local.replace("$0.01", "$0.0000001"), stand_in())
+
+
+def test_an_owner_is_an_address_in_any_case_and_none_is_the_operator(tmp_path: Path) -> None:
+    """Compared as bytes: one wallet is one owner, however it is spelled (threat 7)."""
+    assert one(tmp_path, GOOD).owner is None
+    spelled = {one(tmp_path, GOOD + f'owner: "{text}"\n').owner for text in (PAY_TO, PAY_TO.lower())}
+    assert spelled == {Address.parse(PAY_TO)}
+
+
+@pytest.mark.parametrize(
+    ("owner", "why"),
+    [
+        ('"0x' + "0" * 40 + '"', "zero address"),
+        ('"0x209693bC6afc0C5328bA36FaF03C514EF312287C"', "wrong checksum"),
+        ('"0x209693"', "40 hex digits"),
+        ("5", "must be text"),
+        ("{address: x}", "must be text"),
+    ],
+)
+def test_an_owner_that_nobody_could_be_is_refused(tmp_path: Path, owner: str, why: str) -> None:
+    """Before anything is written."""
+    assert why in problem_of(tmp_path, GOOD + f"owner: {owner}\n")

@@ -81,6 +81,8 @@ def _route_out(route: Route) -> dict[str, Any]:
         out["choice"] = _choice_out(route.choice)
     if route.limits is not None:
         out["limits"] = {"perPayer": _rate_out(route.limits.per_payer), "perRoute": _rate_out(route.limits.per_route)}
+    if route.owner is not None:
+        out["owner"] = route.owner.lower
     if route.former:
         out["former"] = [{"choice": _choice_out(f.choice), "until": f.until} for f in route.former]
     return out
@@ -90,7 +92,7 @@ def _route_in(item: object) -> Route:
     data = _fields(
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
-        "sourceAddressResends", optional=("choice", "former", "free", "input", "limits", "output"),
+        "sourceAddressResends", optional=("choice", "former", "free", "input", "limits", "output", "owner"),
     )  # fmt: skip
     previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
     return Route(
@@ -110,6 +112,7 @@ def _route_in(item: object) -> Route:
         free=_flag(data.get("free", False), "free"),
         limits=_limits_in(data["limits"]) if "limits" in data else None,
         choice=_choice_in(data["choice"]) if "choice" in data else None,
+        owner=Address.parse(data["owner"]) if "owner" in data else None,
         former=tuple(
             FormerChoice(_choice_in(f["choice"]), _whole(f["until"], "until"))
             for f in (_fields(item, "choice", "until") for item in _list(data.get("former", []), "former"))

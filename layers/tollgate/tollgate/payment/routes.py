@@ -57,6 +57,7 @@ class Route:
     ``former`` are choices of before that some buyer may still hold an offer of.
     ``limits``: how often it may be bought.
     ``free``: passed through without payment; it accepts none, so there is nothing to take by mistake.
+    ``owner``: whose it is; ``None`` is the operator. Who is paid is a term of each price (payTo), not this.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Route:
     choice: PriceChoice | None = None
     former: tuple[FormerChoice, ...] = ()
     limits: RouteLimits | None = None
+    owner: Address | None = None
 
     @property
     def flow(self) -> Flow:
