@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from tollgate.errors import ConfigurationError
+from tollgate.gateway.declaring.rate_limits import rate
 from tollgate.gateway.pricing import format_dollars
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.models import Requirements
-from tollgate_cli.rate_limits import rate
 
 # So many times dearer or cheaper, and a change of price is worth a second look.
 JUMP = 10

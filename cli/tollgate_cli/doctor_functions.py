@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tollgate.gateway.declaring.upstream_functions import function_problem
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.routes import FunctionTarget, Snapshot
 from tollgate_cli.doctor_report import Report
 from tollgate_cli.stack import Stack
-from tollgate_cli.upstream_functions import function_problem
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

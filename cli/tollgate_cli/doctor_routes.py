@@ -8,6 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.catalogue import Catalogue
+from tollgate.gateway.declaring.flows import least_max_timeout
+from tollgate.gateway.declaring.prices import Prices
+from tollgate.gateway.declaring.routes import MAX_OFFER_BYTES, offer_bytes
 from tollgate.gateway.dialing import system_resolver
 from tollgate.gateway.forwarding import destination
 from tollgate.gateway.path_pattern import PathPattern
@@ -16,9 +19,6 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.routes import FunctionTarget, Route, Snapshot
 from tollgate_cli.aws import Aws
 from tollgate_cli.doctor_report import Report
-from tollgate_cli.flows import least_max_timeout
-from tollgate_cli.prices import Prices
-from tollgate_cli.routes_file import MAX_OFFER_BYTES, offer_bytes
 from tollgate_cli.stack import Stack
 
 _RESOLVE_SECONDS = 3.0

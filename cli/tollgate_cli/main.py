@@ -11,12 +11,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.errors import TollgateError
+from tollgate.gateway.declaring.facts import stand_in
+from tollgate.gateway.declaring.problems import WrongFile
 from tollgate_cli import payment_arguments, receipt_command, relayer_command, routes_commands, seller_command
 from tollgate_cli.aws import Aws, connect
 from tollgate_cli.doctor import doctor
-from tollgate_cli.facts import stand_in
 from tollgate_cli.payment_arguments import add_payment_commands
-from tollgate_cli.problems import WrongFile
 from tollgate_cli.result import Result
 from tollgate_cli.seller_arguments import add_seller_commands
 from tollgate_cli.stack import read_stack

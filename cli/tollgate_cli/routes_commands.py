@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.gateway.catalogue import CACHE_SECONDS, Catalogue, merge
+from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.ledger.dynamo import ConditionFailed
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.networks import network_info
@@ -14,7 +15,6 @@ from tollgate.payment.routes import Snapshot
 from tollgate_cli import receivers
 from tollgate_cli.aws import Aws, FunctionFailed, invoke
 from tollgate_cli.changes import Change, changes, jumps, still_accepted
-from tollgate_cli.facts import StackFacts
 from tollgate_cli.result import Progress, Result
 from tollgate_cli.routes_file import read_routes_file
 from tollgate_cli.stack import Stack, read_stack

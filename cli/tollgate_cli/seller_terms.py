@@ -1,9 +1,9 @@
 """``NETWORK:ASSET:MAX``, as ``tollgate seller add --allow`` takes it."""
 
+from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.gateway.pricing import format_dollars, parse_amount, parse_dollars
 from tollgate.payment.networks import Asset, NetworkInfo, network_info
 from tollgate.payment.sellers import Allowance
-from tollgate_cli.facts import StackFacts
 
 _EXAMPLE = "'base:USDC:$0.10'"
 

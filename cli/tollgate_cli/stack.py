@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tollgate.errors import ConfigurationError
+from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.payment.networks import network_info
 from tollgate.wire.primitives import Address
-from tollgate_cli.facts import StackFacts
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -9,6 +9,7 @@ import pytest
 
 from local.http_base import Handler, Server
 from tollgate.chain.signer import LocalSigner
+from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.gateway.receipt_issuer import ReceiptIssuer
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamTarget
@@ -18,7 +19,6 @@ from tollgate.wire.primitives import Address
 from tollgate_cli import doctor_chains, doctor_offer, doctor_receipts, doctor_routes, doctor_stack
 from tollgate_cli.aws import FunctionFailed
 from tollgate_cli.doctor_report import Level, Report
-from tollgate_cli.facts import StackFacts
 from tollgate_cli.stack import Stack
 
 SEPOLIA = network_info("base-sepolia")

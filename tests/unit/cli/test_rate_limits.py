@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.test_routes_file import GOOD, one, problem_of
+from tollgate.gateway.declaring.rate_limits import rate
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
-from tollgate_cli.rate_limits import rate
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from textwrap import dedent, indent
 import pytest
 
 from tollgate.gateway.catalogue import Catalogue, Snapshot
+from tollgate.gateway.declaring import prices
+from tollgate.gateway.declaring.facts import StackFacts, stand_in
+from tollgate.gateway.declaring.problems import WrongFile
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import FunctionTarget, Route, UpstreamTarget
 from tollgate.payment.states import Flow
 from tollgate.wire.primitives import Address
-from tollgate_cli import prices
-from tollgate_cli.facts import StackFacts, stand_in
-from tollgate_cli.problems import WrongFile
 from tollgate_cli.routes_file import RoutesFile, read_routes_file
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -8,13 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tollgate.gateway import dialing
+from tollgate.gateway.declaring.facts import StackFacts
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.upstreams import read_upstream
 from tollgate.gateway.upstream import FailureKind, HttpUpstream, UpstreamFailed
 from tollgate.payment.networks import network_info
 from tollgate.payment.routes import FunctionTarget, UpstreamTarget
 from tollgate.wire.primitives import Address
-from tollgate_cli.facts import StackFacts
-from tollgate_cli.problems import Findings
-from tollgate_cli.upstreams import read_upstream
 from tollgate_cli.yaml_tree import Kind, Node
 
 PUBLIC = StackFacts(

@@ -8,13 +8,13 @@ taken which the proxy would then refuse to call (threat 88).
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from tollgate.gateway.declaring.facts import StackFacts
+from tollgate.gateway.declaring.problems import Findings, did_you_mean
+from tollgate.gateway.declaring.tree import Kind, Node, fields_of, number_of, text_of
+from tollgate.gateway.declaring.upstream_functions import read_function
 from tollgate.gateway.forwarding import destination, may_carry_secret
 from tollgate.gateway.public_address import is_address, is_odd_literal, is_public_address, is_public_name
 from tollgate.payment.routes import Target, UpstreamTarget
-from tollgate_cli.facts import StackFacts
-from tollgate_cli.problems import Findings, did_you_mean
-from tollgate_cli.upstream_functions import read_function
-from tollgate_cli.yaml_tree import Kind, Node, fields_of, number_of, text_of
 
 DEFAULT_TIMEOUT = 10.0
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")

@@ -4,14 +4,14 @@ Whole numbers only: buyers' software sends the examples back in its payment, and
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Kind, Node, fields_of
 from tollgate.gateway.path_pattern import PathPattern
 from tollgate.wire import bazaar
 from tollgate.wire.strict_json import MAX_SAFE_INTEGER
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Kind, Node, fields_of
 
 _POINTERS = ("$ref", "$id", "$dynamicRef", "$anchor", "$dynamicAnchor")
 _LONGEST_TEXT = 2000
@@ -20,10 +20,28 @@ _WHOLE = re.compile(r"-?[0-9]+")
 Declared = Mapping[str, Any] | None
 
 
+class Schemas(Protocol):
+    """Who knows JSON Schema 2020-12."""
+
+    def flaw(self, schema: Mapping[str, Any]) -> str | None:
+        """Why it is no JSON schema."""
+
+    def refusals(self, schema: Mapping[str, Any], value: Any) -> Iterable[tuple[str, str]]:
+        """What the schema refuses of a value: the field of the value that it is in ("" for none), and why."""
+
+
 def read_declared(
-    input: Node | None, output: Node | None, method: str, pattern: PathPattern | None, findings: Findings
+    input: Node | None,
+    output: Node | None,
+    method: str,
+    pattern: PathPattern | None,
+    schemas: Schemas | None,
+    findings: Findings,
 ) -> tuple[Declared, Declared]:
-    """Both as JSON; ``None`` where the file says nothing. What is wrong goes to ``findings``."""
+    """Both as JSON; ``None`` where nothing is said. What is wrong goes to ``findings``.
+
+    Without ``schemas`` there are examples only: a schema that nobody checks is not taken.
+    """
     before = len(findings.problems)
     taken = _read_input(input, method, pattern, findings)
     given = None
@@ -35,9 +53,9 @@ def read_declared(
         if node is not None and value is not None:
             for name in ("schema", "pathParams"):
                 if name in value:
-                    _check_schema(node.fields[name], value[name], findings)
-    if len(findings.problems) == before and method and (taken is not None or given is not None):
-        _check_examples(input, output, method, taken, given, findings)
+                    _check_schema(node.fields[name], value[name], schemas, findings)
+    if schemas and len(findings.problems) == before and method and (taken is not None or given is not None):
+        _check_examples(input, output, method, taken, given, schemas, findings)
     return taken, given
 
 
@@ -86,36 +104,35 @@ def _read_input(node: Node | None, method: str, pattern: PathPattern | None, fin
     return {name: json_of(value, findings) for name, value in fields.items()}
 
 
-def _check_schema(node: Node, schema: Any, findings: Findings) -> None:
-    from jsonschema_rs import Draft202012Validator, ValidationError, meta  # noqa: PLC0415 - for who declares a schema
-
-    if not isinstance(schema, dict):
+def _check_schema(node: Node, schema: Any, schemas: Schemas | None, findings: Findings) -> None:
+    if schemas is None:
+        findings.add(node.line, node.at, "cannot be checked here: leave it out, an example is enough")
+    elif not isinstance(schema, dict):
         findings.add(node.line, node.at, "must be a JSON schema, as fields")
-        return
-    if pointer := _pointer(schema):
+    elif pointer := _pointer(schema):
         findings.add(node.line, node.at, f"holds {pointer}: write it out, readers of an offer resolve no references")
-        return
-    try:
-        meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
-        Draft202012Validator(schema)
-    except ValidationError as error:
-        findings.add(node.line, node.at, f"is no JSON schema: {error.message}")
+    elif (flaw := schemas.flaw(schema)) is not None:
+        findings.add(node.line, node.at, f"is no JSON schema: {flaw}")
 
 
 def _check_examples(
-    input: Node | None, output: Node | None, method: str, taken: Declared, given: Declared, findings: Findings
+    input: Node | None,
+    output: Node | None,
+    method: str,
+    taken: Declared,
+    given: Declared,
+    schemas: Schemas,
+    findings: Findings,
 ) -> None:
     """An example that its own schema refuses would keep the route out of every catalogue."""
-    from jsonschema_rs import Draft202012Validator  # noqa: PLC0415
-
     declared = bazaar.declaration(method, "/", {}, taken, given)
-    for error in Draft202012Validator(declared["schema"]).iter_errors(declared["info"]):
-        node = output if error.instance_path[:1] == ["output"] else input
+    for where, why in schemas.refusals(declared["schema"], declared["info"]):
+        node = output if where == "output" else input
         if node is not None and "example" in node.fields:
             place = node.fields["example"]
-            findings.add(place.line, place.at, f"is refused by its schema: {error.message}")
+            findings.add(place.line, place.at, f"is refused by its schema: {why}")
         elif node is not None:
-            findings.add(node.line, node.at, f"needs an example that its schema takes: {error.message}")
+            findings.add(node.line, node.at, f"needs an example that its schema takes: {why}")
 
 
 def _pointer(value: Any) -> str:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Kind, Node, fields_of, text_of
 from tollgate.gateway.price_selection import VALUE
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.wire import bazaar
 from tollgate.wire.models import Requirements
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
 REFUSE = "refuse"
 MAX_TIERS = 20

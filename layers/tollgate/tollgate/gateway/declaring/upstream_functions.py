@@ -1,10 +1,10 @@
 """A route's upstream that is a Lambda function: whether the stack may invoke it, before anything is written."""
 
+from tollgate.gateway.declaring.facts import StackFacts
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Node, text_of
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.routes import FunctionTarget
-from tollgate_cli.facts import StackFacts
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Node, text_of
 
 
 def read_function(node: Node | None, timeout: float, facts: StackFacts, findings: Findings) -> FunctionTarget | None:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 
 from tollgate.errors import ConfigurationError
+from tollgate.gateway.declaring.addresses import read_address
+from tollgate.gateway.declaring.facts import StackFacts
+from tollgate.gateway.declaring.price_choice import is_choice, read_choice
+from tollgate.gateway.declaring.problems import Findings, Problem, did_you_mean
+from tollgate.gateway.declaring.tree import Kind, Node, fields_of, text_of
 from tollgate.gateway.pricing import parse_amount, parse_dollars
 from tollgate.payment.networks import NETWORKS, Asset, NetworkInfo, network_info
 from tollgate.payment.price_choice import PriceChoice
@@ -10,11 +15,6 @@ from tollgate.payment.states import Flow
 from tollgate.payment.terms import PAYMENT_FLOW
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address
-from tollgate_cli.addresses import read_address
-from tollgate_cli.facts import StackFacts
-from tollgate_cli.price_choice import is_choice, read_choice
-from tollgate_cli.problems import Findings, Problem, did_you_mean
-from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
 # Revenue is summed in DynamoDB numbers, which have 38 digits: this leaves room for 10^8 payments a shard.
 MAX_AMOUNT_DIGITS = 30

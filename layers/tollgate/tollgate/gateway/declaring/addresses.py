@@ -1,8 +1,8 @@
 """An address in a file: its digits, and its checksum where it is written with one."""
 
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Node, text_of
 from tollgate.wire.primitives import Address
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Node, text_of
 
 
 def read_address(node: Node, findings: Findings, zero: str) -> Address | None:

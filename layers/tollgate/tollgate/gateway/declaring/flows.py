@@ -1,11 +1,11 @@
 """The ``flow`` of a route, and what it takes to be sold in the one or the other (threat 50)."""
 
+from tollgate.gateway.declaring.problems import Findings, did_you_mean
+from tollgate.gateway.declaring.tree import Kind, Node, text_of
 from tollgate.gateway.own_routes import LONGEST_TIMEOUT as LONGEST_TIMEOUTS
 from tollgate.gateway.own_routes import SETTLE_RESERVE_SECONDS, least_max_timeout
 from tollgate.gateway.paid_run import LONGEST_RUN_SECONDS
 from tollgate.payment.states import Flow
-from tollgate_cli.problems import Findings, did_you_mean
-from tollgate_cli.yaml_tree import Kind, Node, text_of
 
 __all__ = ["LONGEST_TIMEOUT", "SETTLE_RESERVE_SECONDS", "least_max_timeout", "read_flow"]
 

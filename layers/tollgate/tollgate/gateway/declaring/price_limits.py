@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from tollgate.errors import ConfigurationError
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Kind, Node, fields_of, text_of
 from tollgate.gateway.pricing import format_dollars, parse_dollars
 from tollgate.payment.networks import NETWORKS, Asset, network_info
 from tollgate.payment.routes import Route
 from tollgate.wire.models import Requirements
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
 
 @dataclass(frozen=True, slots=True)

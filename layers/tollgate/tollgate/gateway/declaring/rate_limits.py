@@ -2,9 +2,9 @@
 
 import re
 
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Kind, Node, fields_of, text_of
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Kind, Node, fields_of, text_of
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")

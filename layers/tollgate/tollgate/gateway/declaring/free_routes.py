@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Kind, Node
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.routes import FunctionTarget, Route
-from tollgate_cli.problems import Findings
-from tollgate_cli.yaml_tree import Kind, Node
 
 FREE = "free"
 # Terms of a payment, which nobody makes there.
