@@ -10,7 +10,7 @@ from tollgate.gateway.declaring.rate_limits import rate
 from tollgate.gateway.pricing import format_dollars
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice
-from tollgate.payment.routes import FunctionTarget, Route
+from tollgate.payment.routes import FunctionTarget, Route, Target, UpstreamTarget
 from tollgate.wire.models import Requirements
 
 # So many times dearer or cheaper, and a change of price is worth a second look.
@@ -142,11 +142,10 @@ def _facts(route: Route) -> dict[str, str]:
         facts[f"token on {network}"] = f"{r.asset} {r.extra.get('name', '')} {r.extra.get('version', '')}"
         facts[f"maxTimeoutSeconds on {network}"] = str(r.max_timeout_seconds)
     upstream = route.upstream
-    secret = None if isinstance(upstream, FunctionTarget) else upstream.secret_header
     facts |= {
         "upstream": f"function {upstream.function}" if isinstance(upstream, FunctionTarget) else upstream.url,
         "upstream timeout": f"{upstream.timeout_seconds:g} s",
-        "upstream secret": "" if secret is None else f"{secret[0]} from the secret {secret[1]}",
+        **_headers(upstream),
         "flow": route.flow.value,
         "limit per payer": "" if route.limits is None else rate(route.limits.per_payer),
         "limit per route": "" if route.limits is None else rate(route.limits.per_route),
@@ -159,6 +158,14 @@ def _facts(route: Route) -> dict[str, str]:
         "output": _json(route.output),
     }
     return facts
+
+
+def _headers(upstream: Target) -> dict[str, str]:
+    headers = upstream.headers if isinstance(upstream, UpstreamTarget) else ()
+    return {
+        f"upstream header {header.name}": header.value if header.secret is None else f"from the secret {header.secret}"
+        for header in headers
+    }
 
 
 def _json(value: Mapping[str, Any] | None) -> str:

@@ -190,9 +190,9 @@ class Functions:
         """
         flow = {"paymentFlow": "upfront"} if route.pop("upfront", False) else {}
         requirements = self.terms(price, seconds, **flow)
-        secret = route.pop("secret_header", None)
+        upstream_headers = route.pop("upstream_headers", ())
         timeout = route.pop("timeout_seconds", 5.0)
-        target = url if isinstance(url, FunctionTarget) else UpstreamTarget(url, timeout, secret)
+        target = url if isinstance(url, FunctionTarget) else UpstreamTarget(url, timeout, upstream_headers)
         version = len(self._routes)
         accepts = () if route.get("free") or route.get("choice") else requirements
         made = Route(f"route-{version}", method, pattern, accepts, (), target, **route)

@@ -18,7 +18,7 @@ from tests.support.template_values import Values
 from tests.support.upstream import CountingUpstream, answers, sunny
 from tollgate.facilitator.remote_turns import STRIKES
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.routes import FunctionTarget
+from tollgate.payment.routes import FunctionTarget, UpstreamHeader
 from tollgate.wire.parse import parse_payment
 
 IDENTIFIER = "pay_{:032x}"
@@ -105,7 +105,7 @@ class _Day:
             "GET",
             "/weather/{city}",
             self.upstream.url + "/weather/{city}",
-            secret_header=("x-api-key", functions.made.upstream_prefix + "key"),
+            upstream_headers=(UpstreamHeader("x-api-key", secret=functions.made.upstream_prefix + "key"),),
         )
         functions.sell("GET", "/map", FunctionTarget(SOLD, 5.0))
         functions.sellers_functions[SOLD] = lambda event: {"statusCode": 200, "body": "a map"}

@@ -14,7 +14,7 @@ from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.discovery.fixed import ENDPOINTS
 from tollgate.gateway.discovery.listing import Listed, listed
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
-from tollgate.payment.routes import Route, Snapshot, UpstreamTarget
+from tollgate.payment.routes import Route, Snapshot, UpstreamHeader, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
@@ -37,7 +37,10 @@ def functions(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
             f"http://{CANARY}.internal:9/{{city}}",
             description="Weather of a city",
             mime_type="application/json",
-            secret_header=(f"X-{CANARY}", f"tollgate/upstream/{CANARY}"),
+            upstream_headers=(
+                UpstreamHeader(f"X-{CANARY}", secret=f"tollgate/upstream/{CANARY}"),
+                UpstreamHeader("X-Tenant", value=CANARY),
+            ),
             input={"example": {"units": "metric"}, "schema": {"properties": {"units": {"type": "string"}}}},
             output={"example": {"celsius": 21}},
         )

@@ -12,7 +12,7 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.route_json import routes_to_json
-from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, UpstreamTarget
+from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, UpstreamHeader, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
@@ -37,7 +37,9 @@ ROUTE = Route(
     pattern="/weather/{city}",
     accepts=(PRICE,),
     previous=(PreviousPrice(PRICE, NOW + 5),),
-    upstream=UpstreamTarget("https://api.example.com/{city}", 2.5, ("X-Key", "tollgate/upstream/key")),
+    upstream=UpstreamTarget(
+        "https://api.example.com/{city}", 2.5, (UpstreamHeader("X-Key", secret="tollgate/upstream/key"),)
+    ),
     description="Wetter für München",
     mime_type="application/json",
     source_address_resends=False,
@@ -75,6 +77,25 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     assert table.load().routes == ()
 
 
+def test_headers_are_loaded_back_and_a_table_of_before_is_read(routes_table: Dynamo) -> None:
+    """One secret stands where earlier versions wrote it, and read it; more stand where they refuse to."""
+    several = (
+        UpstreamHeader("X-Tenant", value="a"),
+        UpstreamHeader("X-Key", secret="k"),
+        UpstreamHeader("B", secret="l"),
+    )
+    routes = tuple(
+        replace(ROUTE, id=f"r{n}", pattern=f"/r{n}", upstream=UpstreamTarget("https://api.example.com/", 2.5, headers))
+        for n, headers in enumerate(((), several[:1], several[1:2], several))
+    )
+    RoutesTable(*routes_table).replace(routes, 0, NOW)
+    assert RoutesTable(*routes_table).load().routes == routes
+    written = [route["upstream"] for route in json.loads(routes_to_json(routes))["routes"]]
+    assert [("headers" in upstream, upstream["secretHeader"]) for upstream in written] == [
+        (False, None), (True, None), (False, {"name": "X-Key", "secret": "k"}), (True, None),
+    ]  # fmt: skip
+
+
 def test_a_lambda_function_is_loaded_back_as_one(routes_table: Dynamo) -> None:
     """By its name or its ARN, beside an HTTP API."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:report:live"
@@ -95,6 +116,13 @@ def test_a_lambda_function_is_loaded_back_as_one(routes_table: Dynamo) -> None:
         {"function": "report", "timeoutSeconds": 5.0, "url": "https://api.example.com/"},
         {"function": "report"},
         {"url": "https://api.example.com/", "timeoutSeconds": True, "secretHeader": None},
+        {"url": "https://api.example.com/", "timeoutSeconds": 5, "secretHeader": None, "headers": [{"name": "X"}]},
+        {
+            "url": "https://api.example.com/",
+            "timeoutSeconds": 5,
+            "secretHeader": None,
+            "headers": [{"name": "X", "value": "a", "secret": "b"}],
+        },
     ],
 )
 def test_a_target_that_something_else_wrote_is_not_served_from(routes_table: Dynamo, target: dict[str, Any]) -> None:

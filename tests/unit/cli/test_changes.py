@@ -6,7 +6,7 @@ from tollgate.gateway.catalogue import merge
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
-from tollgate.payment.routes import Route, UpstreamTarget
+from tollgate.payment.routes import Route, UpstreamHeader, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 from tollgate_cli.changes import changes, still_accepted
@@ -46,7 +46,9 @@ def test_every_field_of_a_route_is_seen_when_it_changes() -> None:
         replace(ROUTE, accepts=(PRICE, replace(PRICE, network=Network(8453)))),
         replace(ROUTE, upstream=UpstreamTarget("https://api.example.com/z", 10.0)),
         replace(ROUTE, upstream=UpstreamTarget("https://api.example.com/a", 9.5)),
-        replace(ROUTE, upstream=UpstreamTarget("https://api.example.com/a", 10.0, ("X-Key", "s"))),
+        replace(
+            ROUTE, upstream=UpstreamTarget("https://api.example.com/a", 10.0, (UpstreamHeader("X-Key", secret="s"),))
+        ),
         replace(ROUTE, description="z"),
         replace(ROUTE, mime_type="text/plain"),
         replace(ROUTE, source_address_resends=False),

@@ -11,7 +11,7 @@ from tollgate.gateway.declaring import prices
 from tollgate.gateway.declaring.facts import StackFacts, stand_in
 from tollgate.gateway.declaring.problems import WrongFile
 from tollgate.payment.networks import network_info
-from tollgate.payment.routes import FunctionTarget, Route, UpstreamTarget
+from tollgate.payment.routes import FunctionTarget, Route, UpstreamHeader, UpstreamTarget
 from tollgate.payment.states import Flow
 from tollgate.wire.primitives import Address
 from tollgate_cli.routes_file import RoutesFile, read_routes_file
@@ -77,7 +77,7 @@ def test_the_shortest_route_takes_the_stacks_own_choices(tmp_path: Path) -> None
     assert (str(offer.network), offer.amount, offer.pay_to) == ("eip155:84532", 10_000, STACK.pay_to)
     assert offer.extra == {"name": "USDC", "version": "2"}
     assert (offer.max_timeout_seconds, route.upstream.timeout_seconds) == (60, 10.0)
-    assert route.upstream.secret_header is None
+    assert route.upstream.headers == ()
     assert route.source_address_resends is True
 
 
@@ -97,7 +97,8 @@ def test_the_example_holds_everything_that_can_be_said(tmp_path: Path) -> None:
     assert str(full.accepts[0].pay_to) == PAY_TO
     assert (full.mime_type, full.source_address_resends) == ("application/json", False)
     assert isinstance(full.upstream, UpstreamTarget)
-    assert full.upstream.secret_header == ("X-Api-Key", "tollgate/upstream/weather")
+    secret = UpstreamHeader("X-Api-Key", secret="tollgate/upstream/weather")
+    assert full.upstream.headers == (UpstreamHeader("X-Tenant", value="tollgate"), secret)
     assert full.upstream.timeout_seconds == 8.0
     assert routes[-1].upstream == FunctionTarget(FUNCTIONS + "factors", 5.0)
 
@@ -256,7 +257,7 @@ def test_a_wrong_optional_field_is_named_too(tmp_path: Path, more: str, expected
         ("timeoutSeconds: 20.5", "timeoutSeconds: must be a number of seconds from 0.1 to 20"),
         ('timeoutSeconds: "5"', "timeoutSeconds: must be a number of seconds"),
         ("timeoutSeconds: .inf", "timeoutSeconds: must be a number of seconds"),
-        ("retries: 3", "retries: is not a known field; known: url, timeoutSeconds, secretHeader"),
+        ("retries: 3", "retries: is not a known field; known: url, timeoutSeconds, headers, secretHeader"),
         ("secretHeader: {name: X-Key}", "secretHeader.secret: is missing"),
         (
             "secretHeader: {name: Host, secret: tollgate/upstream/a}",
@@ -278,11 +279,40 @@ def test_a_wrong_optional_field_is_named_too(tmp_path: Path, more: str, expected
             'secretHeader: {name: X-Key, secret: "s3cr et!"}',
             "secretHeader.secret: must be the name of a secret",
         ),
+        ("headers: {}", "headers: must be 1 to 10 header names"),
+        ("headers: [X-Tenant]", "headers: must be 1 to 10 header names"),
+        ("headers: {" + ", ".join(f"X-{n}: a" for n in range(11)) + "}", "headers: must be 1 to 10 header names"),
+        ("headers: {Host: a.example}", "headers.Host: Host belongs to the proxy"),
+        ("headers: {Transfer_Encoding: chunked}", "headers.Transfer_Encoding: Transfer_Encoding belongs to the proxy"),
+        ("headers: {X-Paid-By: me}", "headers.X-Paid-By: X-Paid-By belongs to the proxy"),
+        ("headers: {X-Version: 2}", "headers.X-Version: must be text, not a number: quote it"),
+        ('headers: {X-Tenant: " a"}', "headers.X-Tenant: must be 1 to 1024 visible ASCII characters"),
+        ("headers: {X-Tenant: é}", "headers.X-Tenant: must be 1 to 1024 visible ASCII characters"),
+        ("headers: {X-Api-Key: s3cret}", "headers.X-Api-Key: looks like a credential"),
+        ("headers: {Authorization: Bearer abc}", "headers.Authorization: looks like a credential"),
+        ("headers: {X-Api-Key: {secret: other/a}}", "headers.X-Api-Key.secret: the proxy may only read secrets that"),
+        ("headers: {X-Api-Key: {}}", "headers.X-Api-Key.secret: is missing"),
+        ("headers: {X-Tenant: a, X_TENANT: b}", "headers.X_TENANT: X_TENANT stands there twice"),
     ],
 )
 def test_a_wrong_upstream_field_is_named_too(tmp_path: Path, more: str, expected: str) -> None:
     """Inside upstream."""
     assert problem_of(tmp_path, GOOD + f"  {more}\n").startswith(f":8: routes[0].upstream.{expected}")
+
+
+def test_headers_are_fixed_values_and_names_of_secrets(tmp_path: Path) -> None:
+    """In the file's order; ``secretHeader``, which came first, is one more."""
+    more = (
+        "  headers: {Accept: text/plain, Authorization: {secret: tollgate/upstream/a}}\n"
+        "  secretHeader: {name: X-Key, secret: tollgate/upstream/b}\n"
+    )
+    upstream = one(tmp_path, GOOD + more).upstream
+    assert isinstance(upstream, UpstreamTarget)
+    assert upstream.headers == (
+        UpstreamHeader("Accept", value="text/plain"),
+        UpstreamHeader("Authorization", secret="tollgate/upstream/a"),
+        UpstreamHeader("X-Key", secret="tollgate/upstream/b"),
+    )
 
 
 def test_all_problems_come_at_once_in_the_files_order(tmp_path: Path) -> None:

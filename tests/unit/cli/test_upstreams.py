@@ -48,16 +48,19 @@ _HEADERS = (
     "X-Api-Key", "Authorization", "Cookie", "Accept-Encoding", "Host", "Connection", "TE", "Expect", "Content-Length",
     "Payment-Anything", "PAYMENT-SIGNATURE", "X-Payment", "X-PAYMENT-RESPONSE", "Proxy-Authorization", "x key", "x:key",
     "Keep-Alive", "Upgrade", "Trailer", "Transfer-Encoding", "Sign-In-With-X", "Content-Type", "a" * 101, "X.Y_z|~!",
+    "Content_Length", "TRANSFER_ENCODING", "X_Payment", "Payment.Signature", "X-Tenant",
 )  # fmt: skip
 _REFUSED = {FailureKind.ADDRESS_REFUSED, FailureKind.INVALID_REQUEST, FailureKind.SECRET_UNAVAILABLE}
 
 
-def accepted(url: str, facts: StackFacts, header: str | None = None) -> UpstreamTarget | None:
+def accepted(url: str, facts: StackFacts, header: str | None = None, *, fixed: bool = False) -> UpstreamTarget | None:
     """The upstream as the command line reads it, ``None`` when it has a problem with it."""
     fields = {"url": Node(1, "url", Kind.TEXT, text=url)}
     if header is not None:
-        secret = {k: Node(1, k, Kind.TEXT, text=v) for k, v in (("name", header), ("secret", "s"))}
-        fields["secretHeader"] = Node(1, "secretHeader", Kind.FIELDS, fields=secret)
+        value = Node(1, header, Kind.FIELDS, fields={"secret": Node(1, "secret", Kind.TEXT, text="s")})
+        if fixed:
+            value = Node(1, header, Kind.TEXT, text="value")
+        fields["headers"] = Node(1, "headers", Kind.FIELDS, fields={header: value})
     findings = Findings()
     target = read_upstream(Node(1, "", Kind.FIELDS, fields=fields), PARAMS, facts, findings)
     assert not isinstance(target, FunctionTarget)
@@ -119,7 +122,16 @@ def test_a87_every_listed_host_and_part_is_compared(facts: StackFacts) -> None:
 def test_a90_a_secret_header_that_is_accepted_is_sent(name: str) -> None:
     """The proxy refuses to send a secret in what belongs to the connection, to x402 or to a session."""
     target = accepted("https://api.example.com/v1", PUBLIC, name)
-    assert (target is not None) is (name in ("X-Api-Key", "Authorization", "X.Y_z|~!"))
+    assert (target is not None) is (name in ("X-Api-Key", "Authorization", "X.Y_z|~!", "X-Tenant"))
+    if target is not None:
+        assert refused_by_the_proxy(target, PUBLIC) is None
+
+
+@pytest.mark.parametrize("name", _HEADERS)
+def test_a89_a_fixed_header_that_is_accepted_is_sent(name: str) -> None:
+    """The same names, less those whose values belong into Secrets Manager."""
+    target = accepted("https://api.example.com/v1", PUBLIC, name, fixed=True)
+    assert (target is not None) is (name in ("X.Y_z|~!", "X-Tenant"))
     if target is not None:
         assert refused_by_the_proxy(target, PUBLIC) is None
 

@@ -18,6 +18,7 @@ from tests.unit.gateway.upstream_server import (
 )
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.upstream import MAX_ANSWER_BYTES, FailureKind, UpstreamFailed
+from tollgate.payment.routes import UpstreamHeader
 
 
 def test_a_request_arrives_as_it_was_meant() -> None:
@@ -174,6 +175,51 @@ def test_a_secret_goes_up_under_its_header_and_replaces_the_buyers() -> None:
         )
     assert b"x-api-key: s3cret\r\n" in server.heard[0]
     assert b"theirs" not in server.heard[0]
+
+
+@pytest.mark.parametrize("theirs", ["x-tenant", "X-TENANT", "x.tenant", "X_Tenant"])
+def test_a91_a_header_of_the_routes_is_never_the_buyers_in_any_spelling(theirs: str) -> None:
+    """Fixed values and secrets, several of them; what some server would read as the same name stays behind."""
+    headers = (UpstreamHeader("X-Tenant", value="ours"), UpstreamHeader("Accept", value="text/plain"))
+    with UpstreamServer() as server:
+        ask(
+            private_upstream(secrets={"prod/key": "s3cret"}.__getitem__),
+            f"http://127.0.0.1:{server.port}/",
+            headers={theirs: "theirs", "accept": "*/*", "x-other": "kept"},
+            secret_header=("X-Api-Key", "prod/key"),
+            fixed_headers=headers,
+        )
+    (heard,) = server.heard
+    for line in (b"x-tenant: ours", b"accept: text/plain", b"x-api-key: s3cret", b"x-other: kept"):
+        assert heard.count(line + b"\r\n") == 1
+    assert b"theirs" not in heard
+    assert b"*/*" not in heard
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Host", "a"), ("X-Tenant", ""), ("X-Tenant", "a\r\nx: y"), ("X_Payment", "a")]
+)
+def test_a89_a_fixed_header_that_is_none_sends_nothing(name: str, value: str) -> None:
+    """However it came into the table."""
+    with UpstreamServer() as server, pytest.raises(UpstreamFailed) as caught:
+        url = f"http://127.0.0.1:{server.port}/"
+        ask(private_upstream(), url, fixed_headers=(UpstreamHeader(name, value=value),))
+    assert caught.value.kind is FailureKind.INVALID_REQUEST
+    assert server.heard == []
+
+
+def test_secrets_that_are_slow_to_read_use_up_the_upstreams_time() -> None:
+    """The request does not outlast its time for want of headers."""
+    now = [0.0]
+
+    def slow(name: str) -> str:
+        now[0] += 6.0
+        return "value"
+
+    with UpstreamServer() as server, pytest.raises(UpstreamFailed) as caught:
+        upstream = private_upstream(secrets=slow, clock=lambda: now[0])
+        ask(upstream, f"http://127.0.0.1:{server.port}/", secret_header=("X-Api-Key", "k"))
+    assert (caught.value.kind, caught.value.sent, server.heard) == (FailureKind.TIMEOUT, False, [])
 
 
 @pytest.mark.parametrize("value", ["", "a\r\nx: y", "a\n", "a\0"])

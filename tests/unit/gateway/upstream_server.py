@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tollgate.gateway.upstream import HttpUpstream, UpstreamAnswer
-from tollgate.payment.routes import UpstreamTarget
+from tollgate.payment.routes import UpstreamHeader, UpstreamTarget
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -128,9 +128,11 @@ def ask(
     body: bytes = b"",
     timeout: float = 5.0,
     secret_header: tuple[str, str] | None = None,
+    fixed_headers: tuple[UpstreamHeader, ...] = (),
 ) -> UpstreamAnswer:
     """One fetch, with the usual left out."""
-    target = UpstreamTarget(url, timeout, secret_header)
+    secrets = () if secret_header is None else (UpstreamHeader(secret_header[0], secret=secret_header[1]),)
+    target = UpstreamTarget(url, timeout, secrets + fixed_headers)
     return upstream.fetch(target, params or {}, method, raw_query, headers or {}, body, timeout)
 
 

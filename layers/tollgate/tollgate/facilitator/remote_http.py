@@ -11,7 +11,7 @@ from enum import StrEnum
 from tollgate.errors import ConfigurationError, TollgateError
 from tollgate.facilitator.remote_messages import MAX_ANSWER_BYTES
 from tollgate.gateway.dialing import Clock, UpstreamFailed
-from tollgate.gateway.forwarding import is_field, may_carry_secret
+from tollgate.gateway.forwarding import is_field, may_be_set
 from tollgate.gateway.upstream import HttpUpstream
 from tollgate.payment.routes import UpstreamTarget
 
@@ -76,7 +76,7 @@ def parse_headers(secret: str, url: str, *, alone: bool) -> dict[str, str]:
             'such as {"authorization": "Bearer ..."}'
         )
     headers = {name.lower(): str(value) for name, value in held.items()}
-    if len(headers) != len(held) or not all(may_carry_secret(name) and name not in _REFUSED for name in headers):
+    if len(headers) != len(held) or not all(may_be_set(name) and name not in _REFUSED for name in headers):
         raise ConfigurationError(
             "the facilitator's secret gives a header twice, or one that belongs to the connection or to the message "
             "itself, such as host, content-length or content-type"

@@ -30,6 +30,7 @@ _NOT_FORWARDED_PREFIXES = (
     "x-envoy-", "x-accel-", "x-sendfile",
 )  # fmt: skip
 
+_NOT_ALNUM = re.compile(r"[^a-z0-9]")
 _HOP_BY_HOP = frozenset(
     {
         "connection", "keep-alive", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization",
@@ -50,7 +51,7 @@ _NOT_RETURNED = _HOP_BY_HOP | {
 _NOT_RETURNED_PREFIXES = ("payment-", "x-payment", "x-amz", "access-control-")
 _NOT_RETURNED_SUFFIX = "-cache-control"
 
-_SECRET_NEVER = _HOP_BY_HOP | {"host", "content-length", "expect", "accept-encoding", "cookie"}
+_NEVER_SET = _HOP_BY_HOP | {"host", "content-length", "expect", "accept-encoding", "cookie"}
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -101,10 +102,15 @@ def is_query(raw_query: str) -> bool:
     return _VISIBLE.fullmatch(raw_query) is not None and "#" not in raw_query
 
 
-def may_carry_secret(name: str) -> bool:
-    """Whether the seller's secret may travel under this name: not the connection's, not x402's."""
-    lowered = name.lower()
-    return lowered not in _SECRET_NEVER and not lowered.startswith(("payment-", "x-payment"))
+def may_be_set(name: str) -> bool:
+    """Whether a route may send a header of this name: not the connection's, the host's, x402's, or a session's."""
+    plain = confusable(name)
+    return plain not in _NEVER_SET and not plain.startswith(("payment-", "x-payment"))
+
+
+def confusable(name: str) -> str:
+    """The same for all header names that some server takes for one another: case, and what CGI makes an underscore."""
+    return _NOT_ALNUM.sub("-", name.lower())
 
 
 def destination(template: str, params: Mapping[str, str], raw_query: str) -> Destination:

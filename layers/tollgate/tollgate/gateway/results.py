@@ -14,7 +14,7 @@ from tollgate.gateway.run_upstream import deliverable
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
 from tollgate.payment.events import Event
 from tollgate.payment.record import Payment, StoredAnswer
-from tollgate.payment.routes import Target, UpstreamTarget
+from tollgate.payment.routes import Target, UpstreamHeader, UpstreamTarget
 from tollgate.payment.states import State
 
 _TOKEN = re.compile(r"token=([0-9a-f]{32})")
@@ -46,8 +46,8 @@ class Results:
                 sentence="The payment behind this link is not settled at the moment. Try again later.",
             )
         route = next((r for r in catalogue.snapshot.routes if r.id == place.route), None)
-        secret = None if route is None else _secret(route.upstream, place.url)
-        target = UpstreamTarget(place.url, _LONGEST_SECONDS, secret)
+        headers = () if route is None else _headers(route.upstream, place.url)
+        target = UpstreamTarget(place.url, _LONGEST_SECONDS, headers)
         left = deadline - 2 * ANSWER_RESERVE_SECONDS - self.parts.clock()
         try:
             found = self.parts.upstream.fetch(target, _asked(request, place.query), min(_LONGEST_SECONDS, left))
@@ -85,9 +85,9 @@ def _asked(request: Request, raw_query: str) -> UpstreamRequest:
     )
 
 
-def _secret(upstream: Target, url: str) -> tuple[str, str] | None:
-    """The route's secret header, if the route still leads to that origin."""
+def _headers(upstream: Target, url: str) -> tuple[UpstreamHeader, ...]:
+    """The route's headers, if the route still leads to that origin."""
     if not isinstance(upstream, UpstreamTarget):
-        return None
+        return ()
     same = urlsplit(upstream.url)[:2] == urlsplit(url)[:2]
-    return upstream.secret_header if same else None
+    return upstream.headers if same else ()

@@ -23,8 +23,8 @@ from tollgate.gateway.dialing import (
     UpstreamFailed,
     system_resolver,
 )
-from tollgate.gateway.forwarding import Destination, destination, is_field, may_carry_secret
-from tollgate.payment.routes import UpstreamTarget
+from tollgate.gateway.forwarding import Destination, confusable, destination, is_field, may_be_set
+from tollgate.payment.routes import UpstreamHeader, UpstreamTarget
 
 __all__ = ["MAX_ANSWER_BYTES", "FailureKind", "HttpUpstream", "UpstreamAnswer", "UpstreamFailed"]
 
@@ -92,9 +92,9 @@ class HttpUpstream:
         """
         deadline = Deadline(self._clock, timeout)
         to = _destination(target, params, raw_query)
-        message = self._message(target, to, method, headers, body)
         sent = False
         try:
+            message = self._message(target, to, method, headers, body, deadline)
             connection = self._dialer.dial(to, deadline, MAX_HEADER_BYTES + _FRAMING * self._max_answer_bytes)
             try:
                 sent = True
@@ -110,12 +110,18 @@ class HttpUpstream:
             raise UpstreamFailed(FailureKind.UNREACHABLE, sent=sent) from error
 
     def _message(
-        self, target: UpstreamTarget, to: Destination, method: str, headers: Mapping[str, str], body: bytes
+        self,
+        target: UpstreamTarget,
+        to: Destination,
+        method: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline: Deadline,
     ) -> bytes:
-        fields = {name.lower(): value for name, value in headers.items()}
-        if target.secret_header is not None:
-            name, secret = target.secret_header
-            fields[name.lower()] = self._secret(name, secret)
+        own = {header.name.lower(): self._value(header, deadline) for header in target.headers}
+        # A server may read x-api-key for X_Api_Key: what looks like the route's is not the buyer's to send (threat 91).
+        taken = {confusable(name) for name in own}
+        fields = {name.lower(): value for name, value in headers.items() if confusable(name) not in taken} | own
         # Ours, whatever came in: the length is that of the bytes which follow.
         fields |= {"host": to.authority, "accept-encoding": "identity", "connection": "close"}
         fields.pop("content-length", None)
@@ -130,13 +136,17 @@ class HttpUpstream:
         except UnicodeEncodeError as error:
             raise UpstreamFailed(FailureKind.INVALID_REQUEST) from error
 
-    def _secret(self, name: str, secret: str) -> str:
-        try:
-            value = self._secrets(secret)
-        except TollgateError as error:
-            raise UpstreamFailed(FailureKind.SECRET_UNAVAILABLE) from error
-        if not value or not value.isprintable() or not may_carry_secret(name):
-            raise UpstreamFailed(FailureKind.SECRET_UNAVAILABLE)
+    def _value(self, header: UpstreamHeader, deadline: Deadline) -> str:
+        value, wrong = header.value, FailureKind.INVALID_REQUEST
+        if header.secret is not None:
+            wrong = FailureKind.SECRET_UNAVAILABLE
+            try:
+                value = self._secrets(header.secret)
+            except TollgateError as error:
+                raise UpstreamFailed(wrong) from error
+            deadline.left()
+        if not value or not value.isprintable() or not may_be_set(header.name):
+            raise UpstreamFailed(wrong)
         return value
 
     def _read(self, connection: Connection, method: str) -> UpstreamAnswer:

@@ -13,7 +13,15 @@ from tollgate.errors import ConfigurationError
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
-from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, Target, UpstreamTarget
+from tollgate.payment.routes import (
+    FunctionTarget,
+    NetworkStatus,
+    PreviousPrice,
+    Route,
+    Target,
+    UpstreamHeader,
+    UpstreamTarget,
+)
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network, parse_atomic
 
@@ -123,12 +131,12 @@ def _route_in(item: object) -> Route:
 def _target_out(target: Target) -> dict[str, Any]:
     if isinstance(target, FunctionTarget):
         return {"function": target.function, "timeoutSeconds": target.timeout_seconds}
-    secret = target.secret_header
-    return {
-        "url": target.url,
-        "timeoutSeconds": target.timeout_seconds,
-        "secretHeader": None if secret is None else {"name": secret[0], "secret": secret[1]},
-    }
+    out: dict[str, Any] = {"url": target.url, "timeoutSeconds": target.timeout_seconds, "secretHeader": None}
+    if len(target.headers) == 1 and target.headers[0].secret is not None:
+        out["secretHeader"] = {"name": target.headers[0].name, "secret": target.headers[0].secret}
+    elif target.headers:
+        out["headers"] = [_header_out(header) for header in target.headers]
+    return out
 
 
 def _target_in(item: object) -> Target:
@@ -136,12 +144,26 @@ def _target_in(item: object) -> Target:
         upstream = _fields(item, "function", "timeoutSeconds")
         function = FunctionName.parse(_text(upstream["function"], "function"))
         return FunctionTarget(str(function), _seconds(upstream["timeoutSeconds"]))
-    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader")
-    secret: tuple[str, str] | None = None
+    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader", optional=("headers",))
+    headers = [_header_in(header, "value") for header in _list(upstream.get("headers", []), "headers")]
     if upstream["secretHeader"] is not None:
-        header = _fields(upstream["secretHeader"], "name", "secret")
-        secret = (_text(header["name"], "name"), _text(header["secret"], "secret"))
-    return UpstreamTarget(_text(upstream["url"], "url"), _seconds(upstream["timeoutSeconds"]), secret)
+        headers.append(_header_in(upstream["secretHeader"]))
+    return UpstreamTarget(_text(upstream["url"], "url"), _seconds(upstream["timeoutSeconds"]), tuple(headers))
+
+
+def _header_out(header: UpstreamHeader) -> dict[str, str]:
+    if header.secret is not None:
+        return {"name": header.name, "secret": header.secret}
+    return {"name": header.name, "value": header.value}
+
+
+def _header_in(item: object, *other: str) -> UpstreamHeader:
+    """One with a secret's name, or with ``other`` fields in its place."""
+    if isinstance(item, dict) and other and "secret" not in item:
+        data = _fields(item, "name", *other)
+        return UpstreamHeader(_text(data["name"], "name"), value=_text(data["value"], "value"))
+    data = _fields(item, "name", "secret")
+    return UpstreamHeader(_text(data["name"], "name"), secret=_text(data["secret"], "secret"))
 
 
 def _rate_out(limit: RateLimit | None) -> dict[str, int] | None:

@@ -17,16 +17,25 @@ from tollgate.wire.primitives import Address, Network
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamHeader:
+    """A header that a route sends to its upstream: a fixed ``value``, or that of the ``secret`` of this name."""
+
+    name: str
+    value: str = ""
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamTarget:
     """An HTTP API that a paid request goes to.
 
-    ``url`` is an absolute URL whose path segments may be ``{param}``s of the route's pattern;
-    ``secret_header`` is (header name, name of the secret whose value it carries).
+    ``url`` is an absolute URL whose path segments may be ``{param}``s of the route's pattern; ``headers`` take the
+    place of the buyer's of the same name.
     """
 
     url: str
     timeout_seconds: float
-    secret_header: tuple[str, str] | None = None
+    headers: tuple[UpstreamHeader, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.gateway.declaring.problems import Findings, did_you_mean
-from tollgate.gateway.declaring.tree import Kind, Node, fields_of, number_of, text_of
+from tollgate.gateway.declaring.tree import Node, fields_of, number_of, text_of
 from tollgate.gateway.declaring.upstream_functions import read_function
-from tollgate.gateway.forwarding import destination, may_carry_secret
+from tollgate.gateway.declaring.upstream_headers import read_headers
+from tollgate.gateway.forwarding import destination
 from tollgate.gateway.public_address import is_address, is_odd_literal, is_public_address, is_public_name
 from tollgate.payment.routes import Target, UpstreamTarget
 
@@ -20,11 +21,6 @@ DEFAULT_TIMEOUT = 10.0
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 _LITERAL = re.compile(r"[A-Za-z0-9._~!$&'()*+,=:@-]*")
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_SECRET = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,512}")
-# Headers that the buyer or the proxy fills, beside those that the proxy never sends a secret in.
-_TAKEN_HEADERS = frozenset({"content-type", "sign-in-with-x"})
-_TAKEN_PREFIXES = ("proxy-", "x-forwarded-")
 
 
 def read_upstream(
@@ -37,14 +33,14 @@ def read_upstream(
         fields = fields_of(node, findings, ("function",), ("timeoutSeconds",))
         timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
         return read_function(fields.get("function"), timeout, facts, findings)
-    fields = fields_of(node, findings, ("url",), ("timeoutSeconds", "secretHeader"))
+    fields = fields_of(node, findings, ("url",), ("timeoutSeconds", "headers", "secretHeader"))
     timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
-    secret = _secret_header(fields.get("secretHeader"), facts, findings)
+    headers = read_headers(fields, facts, findings)
     url = text_of(fields.get("url"), findings)
     if url is None:
         return None
     _check_url(fields["url"], url, params, facts, findings)
-    return UpstreamTarget(url, timeout, secret)
+    return UpstreamTarget(url, timeout, headers)
 
 
 def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings) -> None:
@@ -54,7 +50,7 @@ def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: Stac
         findings.add(node.line, node.at, "must be an absolute URL such as https://api.example.com/v1/{city}")
         return
     if "@" in parts.netloc:
-        findings.add(node.line, node.at, "must not hold a user or password: use secretHeader")
+        findings.add(node.line, node.at, "must not hold a user or password: use headers with {secret: NAME}")
     if "?" in url or "#" in url:
         findings.add(node.line, node.at, "must not hold a query or fragment: the buyer's query is passed on")
     private = _private_host(parts.hostname)
@@ -110,23 +106,3 @@ def _private_host(host: str) -> str | None:
     if is_odd_literal(name) or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         return ""
     return None if is_public_name(name) else f"goes to the private name {host}"
-
-
-def _secret_header(node: Node | None, facts: StackFacts, findings: Findings) -> tuple[str, str] | None:
-    if node is None or node.kind is Kind.EMPTY:
-        return None
-    fields = fields_of(node, findings, ("name", "secret"))
-    name, secret = text_of(fields.get("name"), findings), text_of(fields.get("secret"), findings)
-    if name is None or secret is None:
-        return None
-    where, lowered = fields["name"], name.lower()
-    if _TOKEN.fullmatch(name) is None:
-        findings.add(where.line, where.at, "must be a header name")
-    elif not may_carry_secret(name) or lowered in _TAKEN_HEADERS or lowered.startswith(_TAKEN_PREFIXES):
-        findings.add(where.line, where.at, f"{name} belongs to the proxy: choose another header")
-    where = fields["secret"]
-    if _SECRET.fullmatch(secret) is None:
-        findings.add(where.line, where.at, "must be the name of a secret in Secrets Manager, never its value")
-    elif facts.secret_prefix and not secret.startswith(facts.secret_prefix):
-        findings.add(where.line, where.at, f"the proxy may only read secrets that start with {facts.secret_prefix}")
-    return name, secret
