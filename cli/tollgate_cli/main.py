@@ -13,7 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tollgate.errors import TollgateError
 from tollgate.gateway.declaring.facts import stand_in
 from tollgate.gateway.declaring.problems import WrongFile
-from tollgate_cli import payment_arguments, receipt_command, relayer_command, routes_commands, seller_command
+from tollgate_cli import (
+    history_command,
+    payment_arguments,
+    receipt_command,
+    relayer_command,
+    routes_commands,
+    seller_command,
+)
 from tollgate_cli.aws import Aws, connect
 from tollgate_cli.doctor import doctor
 from tollgate_cli.payment_arguments import add_payment_commands
@@ -81,6 +88,8 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return routes_commands.apply(
                 args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run, version=args.version
             )
+        case "routes history":
+            return history_command.history(args.stack, connect(), before=args.before, limit=args.limit)
         case "doctor":
             return doctor(args.stack, connect(), clock, _progress)
         case "relayer":
@@ -145,6 +154,17 @@ def _parser() -> argparse.ArgumentParser:
         help="only if the stack's routes are this version, which a plan was made for",
     )
     apply.set_defaults(command="routes apply")
+
+    history = routes.add_parser(
+        "history",
+        parents=[common, stack],
+        help="show who changed which routes, and when",
+        description="Each version of the stack's routes, the newest first: who made it, when, and what it changed."
+        " An owner who signed in is an address, an operator whom AWS knows them as.",
+    )
+    history.add_argument("--before", type=int, metavar="N", help="versions older than N")
+    history.add_argument("--limit", type=int, default=20, choices=range(1, 101), metavar="N", help="how many (20)")
+    history.set_defaults(command="routes history")
 
     examine = groups.add_parser(
         "doctor",

@@ -1,4 +1,4 @@
-"""``tollgate routes check``, ``plan`` and ``apply``."""
+"""``tollgate routes check``, ``plan`` and ``apply``. What owners registered themselves a file leaves alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tollgate.gateway.catalogue import CACHE_SECONDS, Catalogue, merge
+from tollgate.gateway.declaring.changes import Change, changes, jumps, of_record, still_accepted
 from tollgate.gateway.declaring.facts import StackFacts
-from tollgate.ledger.dynamo import ConditionFailed
+from tollgate.gateway.path_pattern import PathPattern
+from tollgate.ledger.dynamo import TransactionCancelled
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.networks import network_info
-from tollgate.payment.routes import Snapshot
+from tollgate.payment.routes import Route, Snapshot
 from tollgate_cli import receivers
 from tollgate_cli.aws import Aws, FunctionFailed, invoke
-from tollgate_cli.changes import Change, changes, jumps, still_accepted
 from tollgate_cli.result import Progress, Result
 from tollgate_cli.routes_file import read_routes_file
 from tollgate_cli.stack import Stack, read_stack
@@ -54,7 +55,11 @@ def apply(
     networks = [info.network for info in stack.facts.networks]
     table = RoutesTable(aws.dynamodb, stack.routes_table, networks)
     current = table.load()
-    merged = merge(current.routes, read.routes, now)
+    registered = [route for route in current.routes if route.revision]
+    if taken := _taken(read.routes, registered):
+        todo = "nothing was written: give it another path or id, or have tollgate owner remove them"
+        return Result({"stack": stack.name, "error": "; ".join(taken)}, [], [*taken, todo], code=1)
+    merged = merge(current.routes, [*read.routes, *registered], now)
     Catalogue(Snapshot(merged))
     changed = changes(current.routes, merged)
     accepted = still_accepted(merged, now) if changed else []
@@ -79,8 +84,10 @@ def apply(
         return Result(document, [*lines, *_planned(path, stack, changed, current.version)], warnings)
     if changed:
         try:
-            document["version"] = table.replace(merged, current.version, now)
-        except ConditionFailed:
+            document["version"] = table.replace(
+                merged, current.version, now, operator(aws), of_record(current.routes, merged)
+            )
+        except TransactionCancelled:
             sentence = "somebody else applied routes at the same moment; nothing was written, run it again"
             return Result(document | {"error": sentence}, [], [sentence], code=1)
         document["applied"] = True
@@ -90,6 +97,28 @@ def apply(
     document["relayers"], more = _relayers(stack, aws, table, progress)
     warnings += more
     return Result(document, lines, warnings)
+
+
+def operator(aws: Aws) -> str:
+    """Whom AWS knows the one who types as; it is kept with every change."""
+    try:
+        return str(aws.client("sts").get_caller_identity()["Arn"]) if aws.client else "operator"
+    except (BotoCoreError, ClientError):
+        return "operator"
+
+
+def _taken(file: Sequence[Route], registered: Sequence[Route]) -> list[str]:
+    """A sentence for every route of the file that stands where an owner's does."""
+    found: list[str] = []
+    for theirs in registered:
+        place = (theirs.method, PathPattern.parse(theirs.pattern).shape)
+        for route in file:
+            if route.id == theirs.id or place == (route.method, PathPattern.parse(route.pattern).shape):
+                found.append(
+                    f"{route.method} {route.pattern} is in the place of {theirs.method} {theirs.pattern} ({theirs.id}),"
+                    f" which its owner {theirs.owner} registered"
+                )
+    return found
 
 
 def _relayers(stack: Stack, aws: Aws, table: RoutesTable, progress: Progress) -> tuple[list[dict[str, Any]], list[str]]:

@@ -68,7 +68,7 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
     bare = PriceChoice(Where.QUERY, "q", (Tier("s", (PRICE,)),))
     by = replace(ROUTE, id="by", pattern="/by", accepts=(), choice=choice, former=(FormerChoice(bare, NOW + 9),))
     limited = replace(ROUTE, id="rare", pattern="/rare", limits=RouteLimits(RateLimit(3, 60), None))
-    owned = replace(ROUTE, id="owned", pattern="/owned", owner=Address(b"\xab" * 20))
+    owned = replace(ROUTE, id="owned", pattern="/owned", owner=Address(b"\xab" * 20), revision=7, fee_bps=250)
     everything = (ROUTE, declared, free, by, limited, owned)
     assert table.replace(everything, 0, NOW) == 1
     loaded = table.load()

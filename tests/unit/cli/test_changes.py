@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from tollgate.gateway.catalogue import merge
+from tollgate.gateway.declaring.changes import changes, still_accepted
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.routes import Route, UpstreamHeader, UpstreamTarget
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
-from tollgate_cli.changes import changes, still_accepted
 
 NOW = 1_800_000_000
 USDC = network_info("base-sepolia").asset("USDC")
@@ -56,6 +56,7 @@ def test_every_field_of_a_route_is_seen_when_it_changes() -> None:
         replace(ROUTE, accepts=(), choice=PriceChoice(Where.QUERY, "q", (Tier("a", (PRICE,)),))),
         replace(ROUTE, limits=RouteLimits(RateLimit(60, 60))),
         replace(ROUTE, owner=Address(b"\7" * 20)),
+        replace(ROUTE, fee_bps=250),
         replace(ROUTE, limits=RouteLimits(None, RateLimit(60, 7))),
     ]
     for other in others:

@@ -6,12 +6,12 @@ import pytest
 
 from tests.unit.cli.test_routes_file import GOOD, LOCAL, one, problem_of, problems, read
 from tollgate.gateway.catalogue import Catalogue
+from tollgate.gateway.declaring.changes import changes
 from tollgate.gateway.declaring.problems import WrongFile
 from tollgate.gateway.declaring.routes import MAX_OFFER_BYTES
 from tollgate.gateway.offers import LONGEST_DESCRIBED_PATH, payment_required
 from tollgate.payment.routes import Snapshot
 from tollgate.wire.headers import decode, encode
-from tollgate_cli.changes import changes
 
 WHOLE = (
     GOOD

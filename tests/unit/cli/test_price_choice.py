@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.test_routes_file import LOCAL, one, problem_of
+from tollgate.gateway.declaring.changes import changes
 from tollgate.payment.price_choice import Where
 from tollgate.payment.states import Flow
-from tollgate_cli.changes import changes
 
 ROUTE = """\
 method: POST

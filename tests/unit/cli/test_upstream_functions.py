@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tests.unit.cli.test_doctor import ROUTE, STACK, mends
 from tests.unit.cli.test_routes_file import FUNCTIONS, GOOD, LOCAL, one, problem_of, read
+from tollgate.gateway.declaring.changes import changes
 from tollgate.gateway.declaring.facts import stand_in
 from tollgate.payment.routes import FunctionTarget, Route, Snapshot, UpstreamTarget
 from tollgate_cli import doctor_functions, doctor_routes
-from tollgate_cli.changes import changes
 from tollgate_cli.doctor_report import Level, Report
 
 FACTS = replace(

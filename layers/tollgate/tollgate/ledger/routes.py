@@ -1,16 +1,19 @@
 """The routes table: the whole catalogue in one item, and one status item per network.
 
     CATALOGUE           {version, routes: JSON, applied_at}    replaced as a whole, under its version
+    CHANGE#<version>    {at, actor, changes: JSON, zlib}       who made that version, in the same transaction
     NETWORK#<caip2>     {status: JSON, checked_at}             the newest check stays
 
 One item holds all routes, so that a proxy never sees half of a change and a wrong file changes nothing.
 """
 
+import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tollgate.errors import ConfigurationError
-from tollgate.ledger.dynamo import ConditionFailed, Put, Table, Value
+from tollgate.ledger.dynamo import ConditionFailed, Delete, Item, Put, Table, TransactionCancelled, Value
+from tollgate.payment.revisions import Revision, RouteChange, changes_from_json, changes_to_json
 from tollgate.payment.route_json import routes_from_json, routes_to_json, status_from_json, status_to_json
 from tollgate.payment.routes import NetworkStatus, Route, Snapshot
 from tollgate.wire.primitives import Network
@@ -46,11 +49,21 @@ class RoutesTable:
         items = self._table.get_many(self._status_keys)
         return tuple(status_from_json(items[key]["status"]) for key in self._status_keys if key in items)
 
-    def replace(self, routes: Sequence[Route], expected_version: int, now: int) -> int:
+    def replace(
+        self,
+        routes: Sequence[Route],
+        expected_version: int,
+        now: int,
+        actor: str = "operator",
+        changes: tuple[RouteChange, ...] = (),
+        also: Sequence[Put | Delete] = (),
+    ) -> int:
         """Put these routes in place of version ``expected_version`` (0: of nothing); the new version.
 
-        Raises ``ConditionFailed`` (a ``LostRace``) when somebody else replaced them meanwhile, and
-        ``ConfigurationError`` when they do not fit into one item; either way nothing is written.
+        ``actor`` and ``changes`` are kept as its revision; ``also`` is written with it, or nothing is.
+        Raises ``TransactionCancelled`` (a ``LostRace``) when somebody else replaced them meanwhile, or what stands
+        in ``also`` does not hold, and ``ConfigurationError`` when they do not fit into one item; either way nothing
+        is written.
         """
         text = routes_to_json(routes)
         size = len(text.encode())
@@ -65,17 +78,21 @@ class RoutesTable:
             "routes": text,
             "applied_at": now,
         }
+        names, values = {"#version": "version"}, {":expected": expected_version}
+        catalogue = Put(item) if expected_version == 0 else Put(item, "#version = :expected", values, names)
+        writes = [catalogue, Put(_revision_item(Revision(version, now, actor, changes))), *also]
         try:
-            if expected_version == 0:
-                self._table.write(Put(item))
-            else:
-                names, values = {"#version": "version"}, {":expected": expected_version}
-                self._table.write(Put(item, "#version = :expected", values, names))
-        except ConditionFailed as error:
-            # The client sends a write again whose answer was lost: our own item is success (threat 41).
-            if error.item != item:
+            self._table.transact(writes)
+        except TransactionCancelled as lost:
+            # The client sends a write again whose answer was lost: our own items are success (threat 41).
+            if not all(_stands(write, index, lost) for index, write in enumerate(writes)):
                 raise
         return version
+
+    def revisions(self, versions: Iterable[int]) -> list[Revision]:
+        """Those of these versions that are on record, the newest first; at most 100 are asked for."""
+        found = self._table.get_many([_revision_key(version) for version in versions])
+        return sorted(map(_revision, found.values()), key=lambda revision: -revision.version)
 
     def put_network_status(self, status: NetworkStatus) -> None:
         """Keep a network's status, unless a newer check is already there."""
@@ -89,6 +106,37 @@ class RoutesTable:
             self._table.write(Put(item, newer, {":checked_at": status.checked_at}))
         except ConditionFailed:
             return
+
+
+def _stands(write: Put | Delete, index: int, lost: TransactionCancelled) -> bool:
+    return isinstance(write, Put) and index in lost.failed and lost.failed[index] == write.item
+
+
+def _revision_key(version: int) -> str:
+    return f"CHANGE#{version}"
+
+
+def _revision_item(revision: Revision) -> dict[str, Value | None]:
+    text = zlib.compress(changes_to_json(revision.changes).encode(), 9)
+    if len(text) > MAX_CATALOGUE_BYTES:
+        raise ConfigurationError(
+            f"{len(revision.changes)} changes at once are more than their record holds: apply them in two steps"
+        )
+    return {
+        "pk": _revision_key(revision.version),
+        "version": revision.version,
+        "at": revision.at,
+        "actor": revision.actor,
+        "changes": text,
+    }
+
+
+def _revision(item: Item) -> Revision:
+    try:
+        text = zlib.decompress(item["changes"]).decode()
+    except (zlib.error, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the routes table holds a revision that cannot be read: {error}") from error
+    return Revision(item["version"], item["at"], item["actor"], changes_from_json(text))
 
 
 def _network_key(network: Network) -> str:

@@ -14,6 +14,7 @@ from tollgate.payment.function_names import FunctionName
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.routes import (
+    MAX_FEE_BPS,
     FunctionTarget,
     NetworkStatus,
     PreviousPrice,
@@ -91,6 +92,10 @@ def _route_out(route: Route) -> dict[str, Any]:
         out["limits"] = {"perPayer": _rate_out(route.limits.per_payer), "perRoute": _rate_out(route.limits.per_route)}
     if route.owner is not None:
         out["owner"] = route.owner.lower
+    if route.revision:
+        out["revision"] = route.revision
+    if route.fee_bps:
+        out["feeBps"] = route.fee_bps
     if route.former:
         out["former"] = [{"choice": _choice_out(f.choice), "until": f.until} for f in route.former]
     return out
@@ -100,7 +105,8 @@ def _route_in(item: object) -> Route:
     data = _fields(
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
-        "sourceAddressResends", optional=("choice", "former", "free", "input", "limits", "output", "owner"),
+        "sourceAddressResends",
+        optional=("choice", "feeBps", "former", "free", "input", "limits", "output", "owner", "revision"),
     )  # fmt: skip
     previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
     return Route(
@@ -121,6 +127,8 @@ def _route_in(item: object) -> Route:
         limits=_limits_in(data["limits"]) if "limits" in data else None,
         choice=_choice_in(data["choice"]) if "choice" in data else None,
         owner=Address.parse(data["owner"]) if "owner" in data else None,
+        revision=_whole(data.get("revision", 0), "revision"),
+        fee_bps=_basis_points(data.get("feeBps", 0)),
         former=tuple(
             FormerChoice(_choice_in(f["choice"]), _whole(f["until"], "until"))
             for f in (_fields(item, "choice", "until") for item in _list(data.get("former", []), "former"))
@@ -277,6 +285,13 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ValueError("timeoutSeconds must be a number over 0")
     return float(value)
+
+
+def _basis_points(value: object) -> int:
+    points = _whole(value, "feeBps")
+    if points > MAX_FEE_BPS:
+        raise ValueError(f"feeBps must be at most {MAX_FEE_BPS}")
+    return points
 
 
 def _whole(value: object, name: str) -> int:

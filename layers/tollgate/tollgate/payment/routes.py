@@ -15,6 +15,9 @@ from tollgate.payment.terms import flow_of
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
+# All of it: 100 %.
+MAX_FEE_BPS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamHeader:
@@ -67,6 +70,8 @@ class Route:
     ``limits``: how often it may be bought.
     ``free``: passed through without payment; it accepts none, so there is nothing to take by mistake.
     ``owner``: whose it is; ``None`` is the operator. Who is paid is a term of each price (payTo), not this.
+    ``revision``: the version of the table in which its owner last changed it; 0 for what an operator's file declares.
+    ``fee_bps``: what of each payment its owner owes the operator, in hundredths of a percent; nobody withholds it.
     """
 
     id: str
@@ -85,6 +90,8 @@ class Route:
     former: tuple[FormerChoice, ...] = ()
     limits: RouteLimits | None = None
     owner: Address | None = None
+    revision: int = 0
+    fee_bps: int = 0
 
     @property
     def flow(self) -> Flow:

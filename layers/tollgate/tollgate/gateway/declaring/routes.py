@@ -17,7 +17,7 @@ from tollgate.gateway.declaring.tree import Kind, Node, fields_of, number_of, te
 from tollgate.gateway.declaring.upstreams import DEFAULT_TIMEOUT, read_upstream
 from tollgate.gateway.offers import LONGEST_DESCRIBED_PATH, extensions
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS, PathPattern, is_reserved
-from tollgate.payment.routes import Route, UpstreamTarget
+from tollgate.payment.routes import MAX_FEE_BPS, Route, UpstreamTarget
 from tollgate.payment.states import Flow
 from tollgate.wire import bazaar
 from tollgate.wire.headers import encode
@@ -28,7 +28,7 @@ MAX_OFFER_BYTES = 4096
 MAX_TIMEOUT_SECONDS = 600
 _OPTIONAL = (
     "id", "networks", "payTo", "description", "mimeType", "maxTimeoutSeconds", "flow", "irreversible",
-    "limit", "slow", "sourceAddressResends", "input", "output", "owner",
+    "limit", "slow", "sourceAddressResends", "input", "output", "owner", "feeBps",
 )  # fmt: skip
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9._-]+)*")
@@ -106,6 +106,7 @@ def read_route(
         findings,
     )
     owner = read_address(fields["owner"], findings, "nobody can sign in as it") if "owner" in fields else None
+    fee = _fee(fields.get("feeBps"), owned="owner" in fields, findings=findings)
     resends = fields.get("sourceAddressResends")
     if resends is not None and resends.kind is not Kind.FLAG:
         findings.add(resends.line, resends.at, "must be true or false")
@@ -135,6 +136,7 @@ def read_route(
         output=given,
         free=free,
         owner=owner,
+        fee_bps=fee,
     )
     return route, pattern if method else None
 
@@ -183,6 +185,17 @@ def _max_timeout(node: Node | None, route: Node, flow: Flow, upstream_timeout: f
             f"must be at least {least:g}: {what}{SETTLE_RESERVE_SECONDS} to settle",
         )
     return int(seconds)
+
+
+def _fee(node: Node | None, *, owned: bool, findings: Findings) -> int:
+    if node is None:
+        return 0
+    if node.kind is not Kind.NUMBER or not node.text.isdecimal() or int(node.text) > MAX_FEE_BPS:
+        findings.add(node.line, node.at, f"must be whole hundredths of a percent, from 0 to {MAX_FEE_BPS}")
+        return 0
+    if not owned:
+        findings.add(node.line, node.at, "is what a route's owner owes you, but the route has none: say owner")
+    return int(node.text)
 
 
 def _matching(node: Node | None, pattern: re.Pattern[str], sentence: str, findings: Findings) -> str:

@@ -1,4 +1,4 @@
-"""What an apply changes, as people read it: one entry per route, one line per field."""
+"""What a change of the routes changes, as people read it: one entry per route, one line per field."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from tollgate.gateway.declaring.rate_limits import rate
 from tollgate.gateway.pricing import format_dollars
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice
+from tollgate.payment.revisions import RouteChange
 from tollgate.payment.routes import FunctionTarget, Route, Target, UpstreamTarget
 from tollgate.wire.models import Requirements
 
@@ -58,6 +59,19 @@ def changes(current: Sequence[Route], wanted: Sequence[Route]) -> list[Change]:
             kind = "add" if name not in before else "remove" if name not in after else "change"
             found.append(Change(kind, name, fields))
     return found
+
+
+def of_record(current: Sequence[Route], wanted: Sequence[Route]) -> tuple[RouteChange, ...]:
+    """The same changes, as a revision keeps them."""
+    before = {_name(route): route for route in current}
+    after = {_name(route): route for route in wanted}
+    found: list[RouteChange] = []
+    for change in changes(current, wanted):
+        route = after.get(change.route) or before[change.route]
+        old = before.get(change.route)
+        previous = 0 if old is None else old.revision
+        found.append(RouteChange(change.kind, route.id, change.route, route.owner, change.fields, previous))
+    return tuple(found)
 
 
 def still_accepted(routes: Sequence[Route], now: int) -> list[str]:
@@ -151,6 +165,7 @@ def _facts(route: Route) -> dict[str, str]:
         "limit per route": "" if route.limits is None else rate(route.limits.per_route),
         "id": route.id,
         "owner": "" if route.owner is None else str(route.owner),
+        "fee": f"{route.fee_bps} basis points" if route.fee_bps else "",
         "description": route.description,
         "mimeType": route.mime_type,
         "sourceAddressResends": "true" if route.source_address_resends else "false",
