@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from tollgate_cli import discrepancy_command, payment_command, refund_command, stuck_command
+from tollgate_cli import discrepancy_command, list_command, payment_command, refund_command, stuck_command
 from tollgate_cli.aws import Aws
 from tollgate_cli.credit_command import credited
 from tollgate_cli.result import Progress, Result
@@ -12,6 +12,8 @@ _EPILOG = """\
 examples:
   tollgate payments show 5f3a9c12 --stack tollgate      a payment's history, by its id or 8 digits of it
   tollgate payments show 0x... --stack tollgate         by a transaction, or all of a payer's
+  tollgate payments list --status refund_due --from 2026-11-01 --csv --stack tollgate
+                                                        any payer's, owner's or route's, as a table, JSON or CSV
   tollgate payments stuck --stack tollgate              what waits, why, and what to do
   tollgate payments discrepancies --stack tollgate      where chain and books differ
   tollgate payments refunded 5f3a... --transaction 0x... --stack tollgate
@@ -21,7 +23,7 @@ _ID = "the payment's id (64 hex digits), or network#asset#payer#nonce"
 
 
 def add_payment_commands(groups: Any, common: argparse.ArgumentParser, stack: argparse.ArgumentParser) -> None:
-    """Add ``payments show|stuck|unpark|discrepancies|dismiss|refunded|credited``; ``payment`` means the same."""
+    """Add ``payments show|list|stuck|unpark|discrepancies|dismiss|refunded|credited``; ``payment`` means the same."""
     actions = groups.add_parser(
         "payments",
         aliases=["payment"],
@@ -45,6 +47,8 @@ def add_payment_commands(groups: Any, common: argparse.ArgumentParser, stack: ar
         " hash (0x and 64 hex digits), or a payer's address (0x and 40), which lists theirs",
     )
     show.set_defaults(command="payments show")
+
+    list_command.add_list(actions, both)
 
     stuck = actions.add_parser(
         "stuck",
@@ -116,6 +120,8 @@ def add_payment_commands(groups: Any, common: argparse.ArgumentParser, stack: ar
 def run(args: argparse.Namespace, aws: Aws, now: int, progress: Progress) -> Result:
     """Run the command that was parsed; ``now`` is Unix seconds."""
     match args.command:
+        case "payments list":
+            return list_command.listed(args, aws, now, progress)
         case "payments stuck":
             return stuck_command.stuck(args.stack, aws, now, progress, scan=args.scan)
         case "payments unpark":

@@ -1,4 +1,4 @@
-"""Records: how a payment stands, and its signed receipt. For payers over HTTP, for operators by invocation."""
+"""Records: how payments stand, whose they are, and receipts. For payers and owners over HTTP, for operators by IAM."""
 
 from typing import Any
 
@@ -8,17 +8,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tollgate.edge.facilitator_api import GET
 from tollgate.edge.json_api import respond
-from tollgate.edge.records_api import answer, serve
+from tollgate.edge.records_api import RecordsApi, answer, serve
 from tollgate.gateway.messages import Answer, Request
-from tollgate.gateway.records import Records
 from tollgate.wiring.records import make_records
 
 logger = Logger()
 metrics = Metrics()
-_records: Records | None = None
+_records: RecordsApi | None = None
 
 
-def _get_records() -> Records:
+def _get_records() -> RecordsApi:
     global _records  # noqa: PLW0603 - one per cold start; it holds connections and caches only
     if _records is None:
         _records = make_records(logger, metrics)

@@ -21,6 +21,7 @@ from tests.support.sellers import SETTLE, SUPPORTED, VERIFY, SellerElsewhere
 from tests.support.upstream import CountingUpstream, answers, slowly
 from tests.template.cfn import load, of_type
 from tollgate.gateway.discovery.fixed import ENDPOINTS
+from tollgate.gateway.history import REQUEST_ID
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS
 from tollgate.gateway.result_links import RESULTS_PATH
 from tollgate.payment.identity import PaymentId
@@ -32,6 +33,7 @@ FILE = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
 REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource(DOCUMENT, DRAFT202012))
 CHALLENGE = "/x402/challenge"
+HISTORY = "/x402/payments"
 PAYMENTS, RECEIPTS, DID = "/x402/payments/{id}", "/x402/receipts/{transaction}", "/x402/did.json"
 ID = "ab" * 32
 ROUTE = "/weather/paris"
@@ -248,6 +250,20 @@ def stale(url: str) -> Call:
     return lambda api: get(url, **api.sign_in(api.functions.buyer(), ID, age=3600))(api)
 
 
+def history(query: str = "") -> Call:
+    """A payer asks for the own payments."""
+    return lambda api: get(f"{HISTORY}{query}", **api.sign_in(api.paid()[0], REQUEST_ID))(api)
+
+
+def broken_history(api: Api) -> Reply:
+    """The payer's only payment cannot be read."""
+    digest = api.paid()[1]
+    table, key = api.functions.resource("PaymentsTable"), {"pk": {"S": f"PAY#{digest}"}}
+    before = api.functions.client("dynamodb").get_item(TableName=table, Key=key)["Item"]
+    unreadable = {name: value for name, value in before.items() if name != "identity"}
+    return api.broken("records", "PaymentsTable", unreadable, lambda: history()(api))
+
+
 def later(api: "Api", _: str) -> None:
     """After the link's day."""
     api.functions.clock.skew += 86_401
@@ -270,6 +286,13 @@ CASES: list[tuple[str, str, int, Call]] = [
     (CHALLENGE, "get", 405, get(f"{CHALLENGE}?path=/orders&method=GET")),
     (CHALLENGE, "get", 500, bad_status("challenge", f"{CHALLENGE}?path={ROUTE}")),
     (CHALLENGE, "get", 503, no_gas),
+    (HISTORY, "get", 200, history()),
+    (HISTORY, "get", 200, history("?format=csv")),
+    (HISTORY, "get", 400, history("?limit=0")),
+    (HISTORY, "get", 403, get(HISTORY)),
+    (HISTORY, "get", 403, stale(HISTORY)),
+    (HISTORY, "get", 431, get(HISTORY, **{"sign-in-with-x": "A" * 8196})),
+    (HISTORY, "get", 500, broken_history),
     (PAYMENTS, "get", 200, record),
     (RECEIPTS, "get", 200, receipt()),
     (RECEIPTS, "get", 200, receipt("?check=chain")),
@@ -377,6 +400,7 @@ def test_the_document_is_openapi_with_sound_schemas() -> None:
         "GET /x402/config",
         "GET /x402/did.json",
         "GET /x402/facilitator/supported",
+        "GET /x402/payments",
         "GET /x402/payments/{id}",
         "GET /x402/receipts/{transaction}",
         "GET /x402/results",

@@ -22,8 +22,38 @@ def client(service: str, endpoint: str, config: Config | None = None) -> Any:
     )
 
 
+# The payments table's, as template.yaml has them: name, hash key, range key, what is projected besides keys.
+INDEXES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("work", "work", "due", ()),
+    ("by_payer", "of_payer", "listed_at", ("identity", "route")),
+    ("by_owner", "of_owner", "listed_at", ("identity", "route")),
+    ("by_transaction", "transaction", "", ()),
+)
+
+
+def index_request() -> dict[str, Any]:
+    """Their part of a CreateTable."""
+    keys = {key: "N" if key == "due" else "S" for _, hashed, ranged, _ in INDEXES for key in (hashed, ranged) if key}
+    return {
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in keys.items()],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": name,
+                "KeySchema": [
+                    {"AttributeName": hashed, "KeyType": "HASH"},
+                    *([{"AttributeName": ranged, "KeyType": "RANGE"}] if ranged else []),
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(more)}
+                if more
+                else {"ProjectionType": "KEYS_ONLY"},
+            }
+            for name, hashed, ranged, more in INDEXES
+        ],
+    }
+
+
 def create_table(dynamo: "DynamoDBClient", *, work_index: bool = False) -> str:
-    """Create a table of the stack's shape (hash key ``pk``; the payments table also has ``work``); its name."""
+    """Create a table of the stack's shape (hash key ``pk``; the payments table also has indexes); its name."""
     name = f"test-{secrets.token_hex(6)}"
     request: dict[str, Any] = {
         "TableName": name,
@@ -32,19 +62,8 @@ def create_table(dynamo: "DynamoDBClient", *, work_index: bool = False) -> str:
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
     }
     if work_index:
-        request["AttributeDefinitions"] += [
-            {"AttributeName": "work", "AttributeType": "S"},
-            {"AttributeName": "due", "AttributeType": "N"},
-        ]
-        request["GlobalSecondaryIndexes"] = [
-            {
-                "IndexName": "work",
-                "KeySchema": [
-                    {"AttributeName": "work", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ]
+        indexes = index_request()
+        request["AttributeDefinitions"] += indexes.pop("AttributeDefinitions")
+        request |= indexes
     dynamo.create_table(**request)
     return name

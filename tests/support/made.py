@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.support.aws import client
 from tests.support.aws_calls import arn
+from tests.support.template_values import Values
 from tests.template.cfn import of_type
 
 _TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
@@ -21,8 +22,9 @@ class Made:
         self.upstream_prefix = f"{self.stack}/upstream/"
         self._endpoint = endpoint
         self.resources: dict[str, str] = {"HttpApi.ApiEndpoint": "https://abcdef1234.execute-api.example"}
+        values = Values(template, self.stack, {}, self.resources)
         for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-            self._table(name, table["Properties"])
+            self._table(name, {key: values.of(table["Properties"].get(key, [])) for key in _TABLE_PROPERTIES})
         for name in of_type(template, "AWS::S3::Bucket"):
             bucket = f"{self.stack}-{name.lower()}"
             client("s3", endpoint).create_bucket(Bucket=bucket)
@@ -51,6 +53,6 @@ class Made:
 
     def _table(self, name: str, properties: Mapping[str, Any]) -> None:
         physical = f"{self.stack}-{name}"
-        wanted = {key: properties[key] for key in _TABLE_PROPERTIES if key in properties}
+        wanted = {key: value for key, value in properties.items() if value}
         client("dynamodb", self._endpoint).create_table(TableName=physical, **wanted)
         self.resources |= {name: physical, f"{name}.Arn": arn("dynamodb", f"table/{physical}")}

@@ -35,15 +35,19 @@ def some_claim(
     lease_until: int = NOW + 30,
     value: int = 10_000,
     flow: Flow = Flow.AUTHORIZATION,
+    claimed_at: int = NOW,
+    network: Network = NETWORK,
+    route: str = "weather",
+    route_owner: Address | None = None,
 ) -> Claim:
     """A claim of a fresh payment."""
-    id = PaymentId(NETWORK, ASSET, payer or some_address(), nonce or some_word())
+    id = PaymentId(network, ASSET, payer or some_address(), nonce or some_word())
     return Claim(
         id=id,
         authorization=Authorization(id.payer, PAY_TO, value, 0, NOW + 60, id.nonce),
         signature=b"\x01" * 65,
         seller="self",
-        route="weather",
+        route=route,
         fingerprint=fingerprint,
         resource_url="https://api.example/weather",
         max_timeout_seconds=60,
@@ -52,9 +56,10 @@ def some_claim(
         identifier=identifier,
         identifier_secret=identifier is not None,
         seen_block=7,
-        claimed_at=NOW,
+        claimed_at=claimed_at,
         lease_until=lease_until,
         flow=flow,
+        route_owner=route_owner,
     )
 
 

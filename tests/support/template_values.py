@@ -59,6 +59,8 @@ class Values:
             case "Fn::Equals":
                 first, second = self.of(argument)
                 return first == second
+            case "Fn::Or":
+                return any(self.of(argument))
             case "Fn::Not":
                 return not self.of(argument[0])
             case "Fn::Join":

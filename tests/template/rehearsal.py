@@ -285,6 +285,11 @@ class _Day:
             how |= {"requestId": digest, "chainId": str(self.chain.info.network)}
             signed = fresh_signature(self._buyer, how)
             assert self.functions.request("GET", path, headers={"sign-in-with-x": signed}).status == 200
+        how = self.functions.request("GET", "/x402/payments").json()["details"]["signIn"]
+        signed = fresh_signature(self._buyer, how | {"chainId": str(self.chain.info.network)})
+        for query in ("", "?as=owner", f"?transaction={transaction}"):
+            listed = self.functions.request("GET", f"/x402/payments{query}", headers={"sign-in-with-x": signed})
+            assert (listed.status, bool(listed.json()["payments"])) == (200, query != "?as=owner")
 
     def _bugs(self) -> None:
         """An event that API Gateway never sends stands for a bug."""

@@ -48,6 +48,7 @@ def test_every_request_reaches_its_function_in_payload_format_2(template: dict[s
         "ANY /x402/facilitator/verify": "VerifyFunction",
         "ANY /x402/facilitator/settle": "SettleFunction",
         "ANY /x402/facilitator/supported": "SupportedFunction",
+        "ANY /x402/payments": "RecordsFunction",
         "ANY /x402/payments/{id}": "RecordsFunction",
         "ANY /x402/receipts/{transaction}": "RecordsFunction",
         "ANY /x402/did.json": "RecordsFunction",
@@ -82,10 +83,11 @@ def test_sellers_elsewhere_have_a_narrower_throttle_of_their_own(template: dict[
         "ANY /x402/facilitator/settle": narrow,
         # A receipt takes two signatures of the account's quota, which the relayer needs.
         "ANY /x402/receipts/{transaction}": {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20},
+        "ANY /x402/payments": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10},
         "ANY /x402/payments/{id}": {"ThrottlingRateLimit": 20, "ThrottlingBurstLimit": 40},
     }
     # Settings of a route that does not exist yet fail the deployment.
-    assert stage["DependsOn"] == ["VerifyRoute", "SettleRoute", "PaymentsRoute", "ReceiptsRoute"]
+    assert stage["DependsOn"] == ["VerifyRoute", "SettleRoute", "HistoryRoute", "PaymentsRoute", "ReceiptsRoute"]
     for what in ("Rate", "Burst"):
         default = {
             name: template["Parameters"][f"{name}{what}"]["Default"] for name in ("FacilitatorThrottle", "Throttle")

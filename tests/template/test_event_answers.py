@@ -27,6 +27,7 @@ STATUS = {
     "proxy_options": 204,
     "proxy_post_paid": 402,
     "proxy_preflight": 204,
+    "records_history_get": 403,
     "records_payment_get": 404,
     "verify_no_key": 401,
 }

@@ -35,6 +35,7 @@ def test_every_function_has_events() -> None:
         "proxy_preflight",
         "reconcile_schedule",
         "records_did_get",
+        "records_history_get",
         "records_payment_get",
         "records_receipt",
         "settle_doctor",
@@ -85,7 +86,7 @@ def test_a_paid_event_carries_a_payment_that_its_payer_signed(name: str) -> None
     assert is_secret(identifier)
 
 
-@pytest.mark.parametrize("name", ["records_did_get", "records_payment_get"])
+@pytest.mark.parametrize("name", ["records_did_get", "records_history_get", "records_payment_get"])
 def test_a_records_event_is_what_its_route_sends(name: str) -> None:
     """Under a route key of the template; nobody has signed in."""
     event = _event(name)
@@ -93,7 +94,8 @@ def test_a_records_event_is_what_its_route_sends(name: str) -> None:
     assert event["routeKey"] == event["requestContext"]["routeKey"]
     assert event["routeKey"] in keys
     assert event["requestContext"]["http"]["path"] == event["rawPath"]
-    assert event["rawPath"] == "/x402/did.json" or event["rawPath"].endswith(event["pathParameters"]["id"])
+    key = event["routeKey"].removeprefix("ANY ")
+    assert event["rawPath"] == key.replace("{id}", event.get("pathParameters", {}).get("id", ""))
     assert headers.SIGN_IN_WITH_X not in event["headers"]
 
 

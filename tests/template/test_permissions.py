@@ -29,6 +29,7 @@ FACILITATOR_SECRET = {"Fn::Sub": _SECRET + "${FacilitatorSecretName}-??????"}
 TRACES = [("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")]
 # Each kind of write that the ledgers know needs its own permission, inside a transaction too.
 WRITES = [f"{kind.__name__}Item" for kind in get_args(Write)]
+HISTORY = ["by_payer", "by_owner", "by_transaction"]
 READS = ["BatchGetItem", "GetItem"]
 
 
@@ -62,7 +63,8 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
     ],
     "SupportedRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("SupportedLogs"), *TRACES],
     "RecordsRole": [
-        ("dynamodb:GetItem", PAYMENTS),
+        *[(f"dynamodb:{action}", PAYMENTS) for action in READS],
+        *[("dynamodb:Query", {"Fn::Sub": f"${{PaymentsTable.Arn}}/index/{index}"}) for index in HISTORY],
         ("kms:GetPublicKey", RECEIPT_KEY),
         ("kms:Sign", RECEIPT_KEY),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
@@ -255,7 +257,7 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         "VerifyFunction": ["/*/*/x402/facilitator/verify"],
         "SettleFunction": ["/*/*/x402/facilitator/settle"],
         "SupportedFunction": ["/*/*/x402/facilitator/supported"],
-        "RecordsFunction": ["/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
+        "RecordsFunction": ["/*/*/x402/payments", "/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
     }
 
 
@@ -270,4 +272,4 @@ def test_verify_challenge_discovery_supported_and_records_write_nothing(template
     """Read-only by their roles, whatever their code does."""
     for role in ("VerifyRole", "ChallengeRole", "DiscoveryRole", "SupportedRole", "RecordsRole"):
         verbs = {action.split(":")[1] for action, _ in _flat(statements(template, role)) if "dynamodb" in action}
-        assert verbs <= {"BatchGetItem", "GetItem"}
+        assert verbs <= {"BatchGetItem", "GetItem", "Query"}

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.aws import index_request
+from tests.support.template_values import Values
 from tests.template.cfn import of_type
 from tollgate.ledger.payments import PaymentsLedger
 
@@ -80,15 +82,26 @@ def test_big_answers_are_private_encrypted_and_forgotten(template: dict[str, Any
     assert only["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_the_work_list_is_sparse_and_holds_keys_only(template: dict[str, Any]) -> None:
-    """Reconcile re-reads what it finds, so the index needs nothing but keys (rule 10)."""
-    (index,) = template["Resources"]["PaymentsTable"]["Properties"]["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == "work"
-    assert index["KeySchema"] == [
-        {"AttributeName": "work", "KeyType": "HASH"},
-        {"AttributeName": "due", "KeyType": "RANGE"},
-    ]
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+def test_the_payments_indexes_are_sparse_and_hold_keys_and_what_never_changes(template: dict[str, Any]) -> None:
+    """What reads an index re-reads what it finds (rule 10); and no move of a payment writes a list of history."""
+    properties = template["Resources"]["PaymentsTable"]["Properties"]
+    values = Values(template, "stack", {"HistoryIndexes": "3"}, {})
+    wanted = index_request()
+    assert values.of(properties["GlobalSecondaryIndexes"]) == wanted["GlobalSecondaryIndexes"]
+    assert values.of(properties["AttributeDefinitions"])[1:] == wanted["AttributeDefinitions"]
+
+
+@pytest.mark.parametrize(("count", "names"), [(0, []), (1, ["by_payer"]), (2, ["by_payer", "by_owner"])])
+def test_a_stack_of_before_gets_its_indexes_one_an_update(
+    template: dict[str, Any], count: int, names: list[str]
+) -> None:
+    """DynamoDB adds one at a time, and takes no definition of an attribute that no key uses."""
+    properties = template["Resources"]["PaymentsTable"]["Properties"]
+    values = Values(template, "stack", {"HistoryIndexes": str(count)}, {})
+    indexes = values.of(properties["GlobalSecondaryIndexes"])
+    assert [index["IndexName"] for index in indexes] == ["work", *names]
+    keys = {key["AttributeName"] for index in indexes for key in index["KeySchema"]} | {"pk"}
+    assert {one["AttributeName"] for one in values.of(properties["AttributeDefinitions"])} == keys
 
 
 @pytest.mark.parametrize("name", ["RelayerKey", "ReceiptKey"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.aws import client
+from tests.support.aws import client, index_request
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.sellers import SellersTable
@@ -30,24 +30,13 @@ _PROPERTIES: dict[str, Any] = {
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
 }
 _TABLE = {"Type": "AWS::DynamoDB::Table", "Properties": _PROPERTIES}
-# The work list's index, as in template.yaml.
+_INDEXES = index_request()
 _PAYMENTS = {
     "Type": "AWS::DynamoDB::Table",
     "Properties": {
         **_PROPERTIES,
-        "AttributeDefinitions": [
-            {"AttributeName": name, "AttributeType": kind} for name, kind in (("pk", "S"), ("work", "S"), ("due", "N"))
-        ],
-        "GlobalSecondaryIndexes": [
-            {
-                "IndexName": "work",
-                "KeySchema": [
-                    {"AttributeName": "work", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
+        "AttributeDefinitions": [*_PROPERTIES["AttributeDefinitions"], *_INDEXES["AttributeDefinitions"]],
+        "GlobalSecondaryIndexes": _INDEXES["GlobalSecondaryIndexes"],
     },
 }
 OUTPUTS: dict[str, object] = {

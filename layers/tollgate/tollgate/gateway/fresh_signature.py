@@ -77,6 +77,19 @@ def how_to_sign(id: PaymentId, domain: str, uri: str) -> dict[str, Any]:
     }
 
 
+def how_to_sign_in(domain: str, uri: str, request_id: str | None) -> dict[str, Any]:
+    """The same for what is no single payment's: the network is the wallet's own choice of ``chainId``."""
+    how: dict[str, Any] = {
+        "header": "SIGN-IN-WITH-X",
+        "domain": domain,
+        "uri": uri,
+        "version": "1",
+        "type": "eip191",
+        "maxAgeSeconds": MAX_AGE_SECONDS,
+    }
+    return how if request_id is None else {**how, "requestId": request_id}
+
+
 def _unix(text: str) -> float:
     try:
         return seconds_of(text)

@@ -223,6 +223,7 @@ class PaidCall:
             claimed_at=parts.now(),
             lease_until=int(call.deadline) + LEASE_MARGIN_SECONDS,
             flow=examined.flow,
+            route_owner=call.match.route.owner,
         )
 
     def _execute(self, call: Call, payment: Payment) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tollgate.errors import BadRequest, ChainUnavailable, Refusal
-from tollgate.gateway.fresh_signature import MAX_AGE_SECONDS, FreshSignature
+from tollgate.gateway.fresh_signature import FreshSignature, how_to_sign_in
 from tollgate.gateway.payment_view import receipted, view, word_of
 from tollgate.gateway.ports import Clock
 from tollgate.gateway.receipt_issuer import ReceiptIssuer
@@ -136,15 +136,8 @@ class Records:
         )
 
     def _hint(self, uri: str, digest: str | None) -> dict[str, Any]:
-        how: dict[str, Any] = {
-            "header": "SIGN-IN-WITH-X",
-            "domain": self.domain,
-            "uri": uri,
-            "version": "1",
-            "type": "eip191",
-            "maxAgeSeconds": MAX_AGE_SECONDS,
-        }
-        return {"signIn": how if digest is None or not _DIGEST.fullmatch(digest) else {**how, "requestId": digest}}
+        named = digest if digest is not None and _DIGEST.fullmatch(digest) else None
+        return {"signIn": how_to_sign_in(self.domain, uri, named)}
 
 
 def _transaction(text: str) -> str:

@@ -134,6 +134,18 @@ class Check:
 Write = Put | Update | Delete
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Lines of an index, never truth. ``limit`` bounds what is looked at, before ``filter`` leaves some of it out."""
+
+    index: str
+    condition: str
+    values: Mapping[str, Value]
+    names: Mapping[str, str]
+    filter: str | None = None
+    newest_first: bool = False
+
+
 class Table:
     """One DynamoDB table whose hash key is ``pk``."""
 
@@ -231,6 +243,39 @@ class Table:
         )
         last = out.get("LastEvaluatedKey")
         return [_line(raw) for raw in out["Items"]], _line(last) if last else None
+
+    def lines(self, query: Query, limit: int, after: Item | None = None) -> tuple[list[Item], Item | None]:
+        """A page of an index; the second value is where it ended, for the next one's ``after``; ``None``: no more."""
+        out = self._call("query", **self._query(query, after), Limit=limit)
+        last = out.get("LastEvaluatedKey")
+        return [from_dynamo(raw) for raw in out["Items"]], from_dynamo(last) if last else None
+
+    def count(self, query: Query, pages: int) -> tuple[int, bool]:
+        """How many lines a query has, in at most so many pages of 1 MB; whether that is all of them."""
+        counted, after = 0, None
+        for _ in range(pages):
+            out = self._call("query", **self._query(query, after), Select="COUNT")
+            counted += out["Count"]
+            last = out.get("LastEvaluatedKey")
+            if not last:
+                return counted, True
+            after = from_dynamo(last)
+        return counted, False
+
+    def _query(self, query: Query, after: Item | None) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "IndexName": query.index,
+            "KeyConditionExpression": query.condition,
+            "ExpressionAttributeNames": dict(query.names),
+            "ExpressionAttributeValues": to_dynamo(query.values),
+            "ScanIndexForward": not query.newest_first,
+        }
+        if query.filter is not None:
+            request["FilterExpression"] = query.filter
+        if after is not None:
+            request["ExclusiveStartKey"] = to_dynamo(after)
+        return request
 
     def _request(self, write: Write | Check) -> tuple[str, dict[str, Any]]:
         request: dict[str, Any] = {"TableName": self._name}

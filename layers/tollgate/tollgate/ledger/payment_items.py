@@ -86,6 +86,11 @@ def first_state(claim: Claim) -> State:
     return State.CLAIMED if claim.flow is Flow.UPFRONT else State.EXECUTING
 
 
+def listed_at(claimed_at: int, digest: str) -> str:
+    """Where a payment stands in its payer's and its route owner's lists: by time, and no two at one place."""
+    return f"{claimed_at:010d}{digest[:24]}"
+
+
 def refund_due_key(id: PaymentId) -> str:
     """Key of what is owed back."""
     return f"RFD#{id.digest}"
@@ -122,6 +127,10 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "due": claim.lease_until + 1,
         "flow": claim.flow.value,
         "moves": (str(Move(state.value, claim.claimed_at)),),
+        # Sparse keys of the lists in history.py. Nothing changes them, so that no move writes those indexes.
+        "of_payer": claim.id.payer.lower,
+        "of_owner": None if claim.route_owner is None else claim.route_owner.lower,
+        "listed_at": listed_at(claim.claimed_at, claim.id.digest),
     }
 
 
@@ -156,6 +165,7 @@ def read_payment(item: Item) -> Payment:
             counted=item.get("counted", False),
             # Payments of earlier versions do not say.
             flow=Flow(item.get("flow", Flow.AUTHORIZATION)),
+            route_owner=Address.parse(item["of_owner"]) if "of_owner" in item else None,
         ),
         state=State(item["state"]),
         fence=item["fence"],

@@ -39,6 +39,7 @@ class Event(StrEnum):
     UPSTREAM_FAILED = "upstream.failed"
     RESULT_FETCHED = "result.fetched"
     RECORD_READ = "record.read"
+    HISTORY_READ = "history.read"
     RECEIPT_ISSUED = "receipt.issued"
     ANSWER_UNAVAILABLE = "answer.unavailable"
     ANSWER_LOST = "answer.lost"

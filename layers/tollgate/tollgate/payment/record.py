@@ -8,7 +8,7 @@ from tollgate.payment.identity import PaymentId
 from tollgate.payment.settlement import SettleRequest
 from tollgate.payment.states import Flow, State
 from tollgate.wire.models import Authorization, SettleResponse
-from tollgate.wire.primitives import Bytes32
+from tollgate.wire.primitives import Address, Bytes32
 from tollgate.wire.reasons import Reason
 
 
@@ -18,7 +18,8 @@ class Claim:
 
     ``owner`` is this invocation's random token; ``identifier`` the SHA-256 of the buyer's
     payment-identifier, ``identifier_secret`` whether it is long enough to prove anything (rule 6);
-    ``counted`` whether the payer's row counts it (those of earlier versions it does not).
+    ``counted`` whether the payer's row counts it (those of earlier versions it does not); ``route_owner`` whose the
+    route was then, ``None`` for the operator's.
     """
 
     id: PaymentId
@@ -38,6 +39,7 @@ class Claim:
     lease_until: int
     counted: bool = True
     flow: Flow = Flow.AUTHORIZATION
+    route_owner: Address | None = None
 
 
 # In a payment's history: somebody was told 503, the outcome is not known.

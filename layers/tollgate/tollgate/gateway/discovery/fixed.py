@@ -85,6 +85,23 @@ ENDPOINTS = (
         frozenset({"token"}),
     ),
     Endpoint(
+        "/x402/payments",
+        "get",
+        "payments",
+        "The payments of whoever signs in, as payer or as owner of routes, the newest first; as JSON or CSV.",
+        {200: "A page of them.", 400: "Parameters.", 403: "Not signed in.", 431: "Too large."} | _BUG,
+        {
+            "as": {"type": "string", "enum": ["payer", "owner"], "default": "payer"},
+            **dict.fromkeys(("status", "network", "route", "from", "to"), _TEXT),
+            "transaction": {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+            "cursor": _TEXT,
+            "format": {"type": "string", "enum": ["json", "csv"], "default": "json"},
+            SIGN_IN_WITH_X: _TEXT,
+        },
+        headers=frozenset({SIGN_IN_WITH_X}),
+    ),
+    Endpoint(
         "/x402/payments/{id}",
         "get",
         "payment",
