@@ -32,6 +32,7 @@ from tests.support.buyer import decode, encode, sign
 from tests.support.lambda_events import Context, InvokeServer, Reply, http_event
 from tests.support.loaded import Clock, LoadedFunction, Run, running, switched
 from tests.support.made import Made
+from tests.support.streams import payments_of
 from tests.support.template_values import REGION, Values
 from tests.template.cfn import ROOT, environment, load, of_type
 from tollgate.ledger.routes import RoutesTable
@@ -163,6 +164,10 @@ class Functions:
             sent["payment-signature"] = encode(dict(payment))
         event = http_event(method, url, sent, body, source, route_key=route_key, host=HOST)
         return Reply.of(self.invoke(name, event, seconds=seconds))
+
+    def streamed(self) -> list[dict[str, Any]]:
+        """The stream of the payments table from its beginning, as Lambda hands its payments' records over."""
+        return payments_of(self.client("dynamodbstreams"), self.made.resources["PaymentsTable.StreamArn"])
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[Seen]:

@@ -54,5 +54,9 @@ class Made:
     def _table(self, name: str, properties: Mapping[str, Any]) -> None:
         physical = f"{self.stack}-{name}"
         wanted = {key: value for key, value in properties.items() if value}
-        client("dynamodb", self._endpoint).create_table(TableName=physical, **wanted)
+        if "StreamSpecification" in wanted:
+            wanted["StreamSpecification"] = {"StreamEnabled": True, **wanted["StreamSpecification"]}
+        made = client("dynamodb", self._endpoint).create_table(TableName=physical, **wanted)["TableDescription"]
         self.resources |= {name: physical, f"{name}.Arn": arn("dynamodb", f"table/{physical}")}
+        if "LatestStreamArn" in made:
+            self.resources[f"{name}.StreamArn"] = made["LatestStreamArn"]

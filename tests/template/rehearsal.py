@@ -96,6 +96,7 @@ class _Day:
         self._block_gone()
         self._seller_elsewhere()
         self._records()
+        self._streamed()
         self._bugs()
 
     def _open(self) -> None:
@@ -290,6 +291,16 @@ class _Day:
         for query in ("", "?as=owner", f"?transaction={transaction}"):
             listed = self.functions.request("GET", f"/x402/payments{query}", headers={"sign-in-with-x": signed})
             assert (listed.status, bool(listed.json()["payments"])) == (200, query != "?as=owner")
+
+    def _streamed(self) -> None:
+        """All that happened to payments is counted; and one record that nobody can read is not."""
+        records = self.functions.streamed()
+        for start in range(0, len(records), 100):
+            counted = self.functions.invoke("counter", {"Records": records[start : start + 100]})
+            assert counted == {"batchItemFailures": []}
+        bad = {"Keys": {"pk": {"S": "PAY#1"}}, "NewImage": {"identity": {"S": "none"}}, "SequenceNumber": "7"}
+        failed = self.functions.invoke("counter", {"Records": [{"dynamodb": bad}]})
+        assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
 
     def _bugs(self) -> None:
         """An event that API Gateway never sends stands for a bug."""

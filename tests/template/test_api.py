@@ -163,6 +163,7 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
         "ApiUrl": {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]},
         "PayTo": {"Ref": "PayTo"},
         "PaymentsTableName": {"Ref": "PaymentsTable"},
+        "AnalyticsTableName": {"Ref": "AnalyticsTable"},
         "SettlementsTableName": {"Ref": "SettlementsTable"},
         "RoutesTableName": {"Ref": "RoutesTable"},
         "SellersTableName": {"Ref": "SellersTable"},

@@ -69,6 +69,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_PAYMENTS_TABLE": {"Ref": "PaymentsTable"},
         "TOLLGATE_RECEIPT_KEY": {"Fn::GetAtt": ["ReceiptKey", "Arn"]},
     },
+    "CounterFunction": {
+        **SHARED,
+        "POWERTOOLS_SERVICE_NAME": "counter",
+        "TOLLGATE_ANALYTICS_TABLE": {"Ref": "AnalyticsTable"},
+    },
     "SettleFunction": {
         **SHARED,
         **SELLERS,

@@ -110,4 +110,5 @@ def test_the_other_events_are_answered_too(stack: Functions) -> None:
     assert stack.invoke("records", EVENTS["records_receipt"])["code"] == "unknown_payment"
     settled = stack.invoke("settle", EVENTS["settle_settle"])
     assert settled["outcome"] in ("failed", "refused")
+    assert stack.invoke("counter", EVENTS["counter_stream"]) == {"batchItemFailures": []}
     assert stack.invoke("reconcile", EVENTS["reconcile_schedule"]) == {"visited": 0}

@@ -26,6 +26,7 @@ def test_every_function_has_events() -> None:
     """Each front door of each function is here."""
     assert NAMES == [
         "challenge_get",
+        "counter_stream",
         "discovery_resources",
         "proxy_get_paid",
         "proxy_get_unpaid",

@@ -15,6 +15,15 @@ ANSWERS = {"Fn::Sub": "${AnswersBucket.Arn}/*"}
 SETTLE = {"Fn::GetAtt": ["SettleFunction", "Arn"]}
 RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
 RECEIPT_KEY = {"Fn::GetAtt": ["ReceiptKey", "Arn"]}
+ANALYTICS = {"Fn::GetAtt": ["AnalyticsTable", "Arn"]}
+STREAM = {"Fn::GetAtt": ["PaymentsTable", "StreamArn"]}
+STREAM_FAILURES = {"Fn::GetAtt": ["StreamFailures", "Arn"]}
+# What Lambda does under the role of a function that a stream is mapped to.
+READ_STREAM = [
+    *[(f"dynamodb:{action}", STREAM) for action in ("DescribeStream", "GetRecords", "GetShardIterator")],
+    ("dynamodb:ListStreams", {"Fn::Sub": "${PaymentsTable.Arn}/stream/*"}),
+    ("sqs:SendMessage", STREAM_FAILURES),
+]
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
 MORE_RELAYERS = {"Fn::Split": [",", {"Ref": "ExtraRelayerKeyArns"}]}
 UPSTREAM_FUNCTIONS = {"Fn::Split": [",", {"Ref": "UpstreamFunctionArns"}]}
@@ -69,6 +78,13 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         ("kms:Sign", RECEIPT_KEY),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
         *_logs("RecordsLogs"),
+        *TRACES,
+    ],
+    "CounterRole": [
+        *READ_STREAM,
+        ("dynamodb:BatchGetItem", ANALYTICS),
+        ("dynamodb:UpdateItem", ANALYTICS),
+        *_logs("CounterLogs"),
         *TRACES,
     ],
     "SettleRole": [
@@ -158,6 +174,16 @@ def test_a109_only_the_proxy_may_invoke_what_is_sold_and_only_where_something_is
     assert conditional[2] == {"Ref": "AWS::NoValue"}
     empty = {"Fn::Equals": [{"Ref": "UpstreamFunctionArns"}, ""]}
     assert template["Conditions"]["HasUpstreamFunctions"] == {"Fn::Not": [empty]}
+
+
+def test_a109_what_reads_the_stream_can_touch_no_payment(template: dict[str, Any]) -> None:
+    """The stream says all that the table says; its readers are few, and write neither the table nor money."""
+    readers = {role for role in ALLOWED for _, resource in _flat(statements(template, role)) if resource == STREAM}
+    assert readers == {"CounterRole"}
+    for role in readers:
+        named = [(action, resource) for action, resource in _flat(statements(template, role))]
+        assert PAYMENTS not in [resource for _, resource in named]
+        assert not [action for action, _ in named if action.startswith(("kms:", "lambda:", "secretsmanager:"))]
 
 
 def test_reconcile_cannot_write_the_catalogue(template: dict[str, Any]) -> None:

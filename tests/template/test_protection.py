@@ -1,6 +1,7 @@
 """What must survive: tables, the key, dead letters, logs; and who is told when something is stuck."""
 
 import inspect
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tollgate.ledger.payments import PaymentsLedger
 
 RETAINED_IN_PROD = {"Fn::If": ["IsProtected", "Retain", "Delete"]}
 ON_IN_PROD = {"Fn::If": ["IsProtected", True, False]}
-TABLES = ("PaymentsTable", "SettlementsTable", "RoutesTable", "SellersTable")
+TABLES = ("PaymentsTable", "SettlementsTable", "RoutesTable", "SellersTable", "AnalyticsTable")
 SHORT_LIVED = ("PaymentsTable", "SettlementsTable")
 
 
@@ -27,7 +28,7 @@ def test_policies_that_follow_the_stage_have_their_transform_first(template: dic
     assert template["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"]
 
 
-def test_the_tables_are_those_of_the_two_ledgers_the_routes_and_the_sellers(template: dict[str, Any]) -> None:
+def test_the_tables_are_those_of_the_two_ledgers_the_routes_the_sellers_and_the_sums(template: dict[str, Any]) -> None:
     """A table that is added without being judged here fails."""
     assert set(of_type(template, "AWS::DynamoDB::Table")) == set(TABLES)
     assert not of_type(template, "AWS::DynamoDB::GlobalTable"), "last writer wins breaks replay protection"
@@ -57,7 +58,7 @@ def test_a_ledger_cleans_up_by_expires_at(template: dict[str, Any], name: str) -
 
 @pytest.mark.parametrize("name", sorted(set(TABLES) - set(SHORT_LIVED)))
 def test_what_an_operator_set_never_expires(template: dict[str, Any], name: str) -> None:
-    """The catalogue and the sellers stay until they are replaced."""
+    """The catalogue and the sellers stay until they are replaced, and so do sums with how far they are counted."""
     assert "TimeToLiveSpecification" not in template["Resources"][name]["Properties"]
 
 
@@ -104,6 +105,13 @@ def test_a_stack_of_before_gets_its_indexes_one_an_update(
     assert {one["AttributeName"] for one in values.of(properties["AttributeDefinitions"])} == keys
 
 
+def test_the_sums_list_holds_keys_only(template: dict[str, Any]) -> None:
+    """What it lists is read again, consistently."""
+    (index,) = template["Resources"]["AnalyticsTable"]["Properties"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "work"
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
 @pytest.mark.parametrize("name", ["RelayerKey", "ReceiptKey"])
 def test_a_key_signs_for_ethereum_and_outlives_its_stack(template: dict[str, Any], name: str) -> None:
     """secp256k1, for signing only; in prod it is kept, and a deletion by hand waits 30 days."""
@@ -138,6 +146,10 @@ def _dead_letter_queues(template: dict[str, Any]) -> set[str]:
         schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]
         for schedule in of_type(template, "AWS::Scheduler::Schedule").values()
     }
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        failed = mapping["Properties"].get("DestinationConfig")
+        if failed:
+            queues.add(failed["OnFailure"]["Destination"]["Fn::GetAtt"][0])
     for queue in of_type(template, "AWS::SQS::Queue").values():
         redrive = queue["Properties"].get("RedrivePolicy")
         if redrive:
@@ -189,6 +201,27 @@ def test_reconcile_runs_every_minute_and_its_failures_are_kept(template: dict[st
         "Type": "SQS",
         "Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
     }
+
+
+def test_a_consumer_of_the_stream_gives_up_one_record_not_a_batch_and_says_so(template: dict[str, Any]) -> None:
+    """Partial answers, halved batches, hours of retries, then a queue that rings; and payments' records only."""
+    table = template["Resources"]["PaymentsTable"]["Properties"]
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    stream = {"Fn::GetAtt": ["PaymentsTable", "StreamArn"]}
+    mappings = [m["Properties"] for m in of_type(template, "AWS::Lambda::EventSourceMapping").values()]
+    consumers = [mapping for mapping in mappings if mapping["EventSourceArn"] == stream]
+    # More than two readers of one shard are throttled.
+    assert 1 <= len(consumers) <= 2
+    for mapping in consumers:
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+        assert 10 <= mapping["MaximumRetryAttempts"] <= 10_000
+        assert 3_600 <= mapping["MaximumRecordAgeInSeconds"] < 86_400, "a stream keeps a day"
+        assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["StreamFailures", "Arn"]}}}
+        (pattern,) = mapping["FilterCriteria"]["Filters"]
+        assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"pk": {"S": [{"prefix": "PAY#"}]}}}}
+        assert template["Resources"][mapping["FunctionName"]["Ref"]]["Properties"]["Timeout"] >= 30
 
 
 def test_nothing_is_excused_from_the_linters(template: dict[str, Any]) -> None:

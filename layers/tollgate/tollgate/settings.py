@@ -349,3 +349,11 @@ def read_routes_table(environment: Mapping[str, str]) -> str:
     name = reader.text("TOLLGATE_ROUTES_TABLE")
     reader.done()
     return name
+
+
+def read_analytics_table(environment: Mapping[str, str]) -> str:
+    """The name of the table of sums. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    name = reader.text("TOLLGATE_ANALYTICS_TABLE")
+    reader.done()
+    return name

@@ -27,6 +27,7 @@ _WARNINGS = frozenset(
         Event.RECONCILE_ITEM_FAILED,
         Event.RECONCILE_PARKED,
         Event.RECONCILE_UNEXPLAINED,
+        Event.STREAM_UNREADABLE,
     }
 )
 

@@ -66,6 +66,8 @@ class Event(StrEnum):
     RECONCILE_SCANNED = "reconcile.scanned"
     RECONCILE_UNEXPLAINED = "reconcile.unexplained"
     RECONCILE_EXPLAINED = "reconcile.explained"
+    ANALYTICS_COUNTED = "analytics.counted"
+    STREAM_UNREADABLE = "stream.unreadable"
 
 
 # Fields that are metrics too, named "<event>.<field>": what an alarm compares with a number. Those whose name

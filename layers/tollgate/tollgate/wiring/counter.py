@@ -1,0 +1,34 @@
+"""The counter's composition root: a table of sums, and the stream of the payments table."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+
+from tollgate.edge.stream_records import failures, read_changes
+from tollgate.edge.telemetry import PowertoolsJournal
+from tollgate.ledger.dynamo import Table
+from tollgate.ledger.tallies import Tallies
+from tollgate.payment.events import Event
+from tollgate.settings import read_analytics_table
+from tollgate.wiring.shared import AWS
+
+
+class Counter:
+    """Counts batches of the stream. Raises ``ConfigurationError`` naming what is missing."""
+
+    def __init__(self, logger: Logger, metrics: Metrics) -> None:
+        table = read_analytics_table(os.environ)
+        self.tallies = Tallies(Table(boto3.client("dynamodb", config=AWS), table))
+        self.journal = PowertoolsJournal(logger, metrics)
+
+    def count(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Count a batch. Raises ``LedgerUnavailable``: then the whole batch comes again."""
+        changes, unreadable = read_changes(event)
+        moves = self.tallies.count([change.history for change in changes])
+        self.journal.record(Event.ANALYTICS_COUNTED, records=len(changes), moves=moves)
+        if unreadable is not None:
+            self.journal.record(Event.STREAM_UNREADABLE, sequence=unreadable.sequence, why=str(unreadable))
+        return failures(unreadable)

@@ -1,0 +1,37 @@
+"""The sums of analytics, and the stream that they are made from."""
+
+from tests.faults.sabotage import Sabotage
+
+_TALLIES = "tests/contract/ledger/test_tallies.py::"
+_RECORDS = "tests/unit/edge/test_stream_records.py::"
+
+SABOTAGES = (
+    Sabotage(
+        "a payment that another counter has just counted is counted again",
+        "ledger/tallies.py",
+        'condition = "counted = :was" if counted else "attribute_not_exists(pk)"',
+        'condition = "counted = :was OR attribute_exists(pk)" if counted else None',
+        _TALLIES + "test_two_counters_at_once_count_one_payment_once",
+    ),
+    Sabotage(
+        "a record that comes again is counted again",
+        "payment/tally.py",
+        "if name is None or index < counted:",
+        "if name is None:",
+        _TALLIES + "test_a98_the_sums_are_the_ledgers_whatever_comes_twice_or_dies",
+    ),
+    Sabotage(
+        "what is sent back of money for nothing counts as a refund of revenue",
+        "payment/tally.py",
+        'if name == "refunded" and before == State.PAID_UNSERVED:',
+        "if False:",
+        _TALLIES + "test_what_comes_back_of_money_for_nothing_is_no_refund",
+    ),
+    Sabotage(
+        "a record that cannot be read is lost without a word",
+        "edge/stream_records.py",
+        "        return found, unreadable\n",
+        "        return found, None\n",
+        _RECORDS + "test_a_record_that_cannot_be_read_stops_the_batch_there_and_not_before",
+    ),
+)
