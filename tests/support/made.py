@@ -10,7 +10,13 @@ from tests.support.aws_calls import arn
 from tests.support.template_values import Values
 from tests.template.cfn import of_type
 
-_TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+_TABLE_PROPERTIES = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "BillingMode",
+    "StreamSpecification",
+)
 
 
 class Made:
