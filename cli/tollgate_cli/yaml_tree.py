@@ -4,16 +4,13 @@ No anchors, aliases, tags or merge keys, and no key twice: what a reader sees is
 Scalars keep their text, so that ``010`` or ``1:30`` is never quietly another number.
 """
 
-import re
-
 import yaml
 
 from tollgate.gateway.declaring.problems import Findings, Problem, WrongFile
-from tollgate.gateway.declaring.tree import Kind, Node
+from tollgate.gateway.declaring.tree import NUMBER, Kind, Node
 
 MAX_FILE_BYTES = 1_000_000
 _MAX_DEPTH = 12
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 
 
 def read_yaml(text: str, file: str, findings: Findings) -> Node:
@@ -87,7 +84,7 @@ def _scalar_kind(raw: yaml.ScalarNode, tag: str) -> Kind:
         return Kind.TEXT
     if tag == "null":
         return Kind.EMPTY
-    if tag in ("int", "float") and _NUMBER.fullmatch(raw.value):
+    if tag in ("int", "float") and NUMBER.fullmatch(raw.value):
         return Kind.NUMBER
     if tag == "bool" and raw.value in ("true", "false"):
         return Kind.FLAG

@@ -13,6 +13,7 @@ from tests.support.aws import client
 from tests.support.aws_calls import AwsCall, arn
 from tests.support.buyer import TRANSFER, encode, fresh_signature, transfer_arguments
 from tests.support.functions import Functions
+from tests.support.seats import Seat, declared
 from tests.support.silent_facilitator import silent_facilitator
 from tests.support.template_values import Values
 from tests.support.upstream import CountingUpstream, answers, sunny
@@ -30,7 +31,7 @@ FINAL_SECONDS = 2_000
 _SHORT = 9.0
 _PASS = 12.0
 _EVERYTHING = ("eth_chainId", "eth_getTransactionReceipt", *SEND)
-HTTP = ("proxy", "challenge", "discovery", "verify", "settle", "supported", "records")
+HTTP = ("proxy", "challenge", "discovery", "verify", "settle", "supported", "records", "admin")
 
 
 @dataclass
@@ -97,6 +98,7 @@ class _Day:
         self._seller_elsewhere()
         self._records()
         self._streamed()
+        self._admin()
         self._bugs()
 
     def _open(self) -> None:
@@ -301,6 +303,18 @@ class _Day:
         bad = {"Keys": {"pk": {"S": "PAY#1"}}, "NewImage": {"identity": {"S": "none"}}, "SequenceNumber": "7"}
         failed = self.functions.invoke("counter", {"Records": [{"dynamodb": bad}]})
         assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+
+    def _admin(self) -> None:
+        """An owner registers a route, looks at it and takes it away; and a stranger may not."""
+        functions, stranger = self.functions, self.functions.buyer()
+        assert Seat(functions, stranger).ask("GET", "/x402/admin/routes").status == 403
+        seat = Seat.of_an_owner(functions)
+        made = seat.ask("POST", "/x402/admin/routes", declared())
+        assert made.status == 201, made.body
+        for path in ("routes", "routes/tea", "routes/tea/versions", "changes"):
+            assert seat.ask("GET", f"/x402/admin/{path}").status == 200
+        gone = seat.ask("DELETE", "/x402/admin/routes/tea", version=made.json()["version"])
+        assert gone.status == 204
 
     def _bugs(self) -> None:
         """An event that API Gateway never sends stands for a bug."""

@@ -52,6 +52,11 @@ def test_every_request_reaches_its_function_in_payload_format_2(template: dict[s
         "ANY /x402/payments/{id}": "RecordsFunction",
         "ANY /x402/receipts/{transaction}": "RecordsFunction",
         "ANY /x402/did.json": "RecordsFunction",
+        "ANY /x402/admin/routes": "AdminFunction",
+        "ANY /x402/admin/routes/{id}": "AdminFunction",
+        "ANY /x402/admin/routes/{id}/versions": "AdminFunction",
+        "ANY /x402/admin/changes": "AdminFunction",
+        "ANY /x402/admin/openapi.json": "AdminFunction",
         "$default": "ProxyFunction",
     }
     (stage,) = of_type(template, "AWS::ApiGatewayV2::Stage").values()
@@ -136,7 +141,7 @@ def test_a77_timeouts_nest(template: dict[str, Any]) -> None:
     assert settle + INVOKE_MARGIN_SECONDS < proxy < api_seconds == API_LIMIT_SECONDS
     assert settle + INVOKE_MARGIN_SECONDS < reconcile
     assert settle < resources["SettleIntegration"]["Properties"]["TimeoutInMillis"] / 1000 <= FACILITATOR_SECONDS
-    for name in ("Challenge", "Verify", "Supported", "Records"):
+    for name in ("Challenge", "Verify", "Supported", "Records", "Admin"):
         assert resources[f"{name}Function"]["Properties"]["Timeout"] <= FACILITATOR_SECONDS
     for caller in ("ProxyFunction", "ReconcileFunction"):
         told = resources[caller]["Properties"]["Environment"]["Variables"]["TOLLGATE_SETTLE_TIMEOUT"]

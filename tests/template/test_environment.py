@@ -62,6 +62,14 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "POWERTOOLS_SERVICE_NAME": "supported",
         "TOLLGATE_FACILITATOR_URL": {"Ref": "FacilitatorUrl"},
     },
+    "AdminFunction": {
+        **SHARED,
+        **ROUTES,
+        **BASE_URL,
+        "POWERTOOLS_SERVICE_NAME": "admin",
+        "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
+        "TOLLGATE_UPSTREAM_SECRET_PREFIX": {"Ref": "UpstreamSecretPrefix"},
+    },
     "RecordsFunction": {
         **SHARED,
         **BASE_URL,

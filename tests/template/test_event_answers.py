@@ -20,6 +20,7 @@ HTTP = [name for name, event in EVENTS.items() if "requestContext" in event]
 
 # The payments of the events were signed once and have expired, as the functions say; everything else is served.
 STATUS = {
+    "admin_routes_get": 401,
     "challenge_get": 402,
     "proxy_get_paid": 402,
     "proxy_get_unpaid": 402,

@@ -25,6 +25,7 @@ def _event(name: str) -> dict[str, Any]:
 def test_every_function_has_events() -> None:
     """Each front door of each function is here."""
     assert NAMES == [
+        "admin_routes_get",
         "challenge_get",
         "counter_stream",
         "discovery_resources",
@@ -87,8 +88,8 @@ def test_a_paid_event_carries_a_payment_that_its_payer_signed(name: str) -> None
     assert is_secret(identifier)
 
 
-@pytest.mark.parametrize("name", ["records_did_get", "records_history_get", "records_payment_get"])
-def test_a_records_event_is_what_its_route_sends(name: str) -> None:
+@pytest.mark.parametrize("name", ["admin_routes_get", "records_did_get", "records_history_get", "records_payment_get"])
+def test_a_signed_in_event_is_what_its_route_sends(name: str) -> None:
     """Under a route key of the template; nobody has signed in."""
     event = _event(name)
     keys = {route["Properties"]["RouteKey"] for route in of_type(load(), "AWS::ApiGatewayV2::Route").values()}

@@ -50,7 +50,8 @@ def _allows(statement: dict[str, Any], access: Access, values: Values) -> list[t
 
 
 @pytest.mark.parametrize(
-    "function", ["proxy", "challenge", "discovery", "verify", "supported", "records", "counter", "settle", "reconcile"]
+    "function",
+    ["proxy", "admin", "challenge", "discovery", "verify", "supported", "records", "counter", "settle", "reconcile"],
 )
 def test_a109_whatever_a_function_calls_its_policy_allows(
     template: dict[str, Any], rehearsed: Rehearsed, function: str
@@ -101,6 +102,7 @@ def test_a109_whatever_a_policy_allows_some_function_needs(template: dict[str, A
 def test_every_function_was_rehearsed(template: dict[str, Any]) -> None:
     """A function that is added must be added to the rehearsal, too."""
     assert sorted(_names(template)) == [
+        "admin",
         "challenge",
         "counter",
         "discovery",

@@ -71,6 +71,11 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "SupportedRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("SupportedLogs"), *TRACES],
+    "AdminRole": [
+        *[(f"dynamodb:{action}", ROUTES) for action in [*READS, "PutItem"]],
+        *_logs("AdminLogs"),
+        *TRACES,
+    ],
     "RecordsRole": [
         *[(f"dynamodb:{action}", PAYMENTS) for action in READS],
         *[("dynamodb:Query", {"Fn::Sub": f"${{PaymentsTable.Arn}}/index/{index}"}) for index in HISTORY],
@@ -211,6 +216,12 @@ def test_a109_only_settle_may_sign(template: dict[str, Any]) -> None:
     assert settle == relayers
 
 
+def test_a109_admin_writes_routes_and_not_what_is_known_of_the_networks(template: dict[str, Any]) -> None:
+    """Whether a network has gas is reconcile's to say."""
+    keys = [s["Condition"] for s in statements(template, "AdminRole") if "Condition" in s]
+    assert keys == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CATALOGUE", "CHANGE#*", "OWNER#*"]}}]
+
+
 def test_a102_records_reads_payments_and_nothing_else_of_their_table(template: dict[str, Any]) -> None:
     """No answer, no link's token, no payer's row: bound to the payments' own keys."""
     (only,) = [s for s in statements(template, "RecordsRole") if s["Resource"] == PAYMENTS]
@@ -283,6 +294,7 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         "VerifyFunction": ["/*/*/x402/facilitator/verify"],
         "SettleFunction": ["/*/*/x402/facilitator/settle"],
         "SupportedFunction": ["/*/*/x402/facilitator/supported"],
+        "AdminFunction": ["/*/*/x402/admin/*"],
         "RecordsFunction": ["/*/*/x402/payments", "/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
     }
 

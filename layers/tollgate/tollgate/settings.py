@@ -317,6 +317,32 @@ def read_records_settings(environment: Mapping[str, str]) -> RecordsSettings:
     return settings
 
 
+@dataclass(frozen=True, slots=True)
+class AdminSettings:
+    """What admin needs. ``public_base_url`` has no trailing slash; ``secret_prefix`` is what the names of the secrets
+    start with that the proxy may read."""
+
+    routes_table: str
+    public_base_url: str
+    asset: str
+    allow_private_upstreams: bool
+    secret_prefix: str
+
+
+def read_admin_settings(environment: Mapping[str, str]) -> AdminSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = AdminSettings(
+        routes_table=reader.text("TOLLGATE_ROUTES_TABLE"),
+        public_base_url=reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/"),
+        asset=reader.text("TOLLGATE_ASSET"),
+        allow_private_upstreams=reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS"),
+        secret_prefix=reader.text("TOLLGATE_UPSTREAM_SECRET_PREFIX"),
+    )
+    reader.done()
+    return settings
+
+
 def read_sellers_settings(environment: Mapping[str, str]) -> SellersSettings:
     """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
     reader = _Reader(environment)

@@ -26,6 +26,10 @@ _CATALOGUE = "CATALOGUE"
 MAX_CATALOGUE_BYTES = 390_000
 
 
+class CatalogueFull(ConfigurationError):
+    """The routes do not fit into their item."""
+
+
 class RoutesTable:
     """Routes and network statuses in DynamoDB. ``networks`` are those whose status is read: the stack's own."""
 
@@ -68,9 +72,7 @@ class RoutesTable:
         text = routes_to_json(routes)
         size = len(text.encode())
         if size > MAX_CATALOGUE_BYTES:
-            raise ConfigurationError(
-                f"{len(routes)} routes are {size} bytes; the routes table holds {MAX_CATALOGUE_BYTES}"
-            )
+            raise CatalogueFull(f"{len(routes)} routes are {size} bytes; the routes table holds {MAX_CATALOGUE_BYTES}")
         version = expected_version + 1
         item: dict[str, Value | None] = {
             "pk": _CATALOGUE,

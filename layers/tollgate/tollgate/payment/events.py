@@ -41,6 +41,8 @@ class Event(StrEnum):
     RECORD_READ = "record.read"
     HISTORY_READ = "history.read"
     RECEIPT_ISSUED = "receipt.issued"
+    ROUTE_CHANGED = "route.changed"
+    OWNER_REFUSED = "owner.refused"
     ANSWER_UNAVAILABLE = "answer.unavailable"
     ANSWER_LOST = "answer.lost"
     SETTLEMENT_RESERVED = "settlement.reserved"

@@ -45,20 +45,24 @@ class Change:
 
 def changes(current: Sequence[Route], wanted: Sequence[Route]) -> list[Change]:
     """The changes from one to the other, by method and path. Previous prices are not part of it."""
-    before = {_name(route): _facts(route) for route in current}
-    after = {_name(route): _facts(route) for route in wanted}
+    before = {_name(route): route for route in current}
+    after = {_name(route): route for route in wanted}
     found: list[Change] = []
     for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name, {}), after.get(name, {})
-        fields = tuple(
-            (field, old.get(field, ""), new.get(field, ""))
-            for field in dict.fromkeys((*old, *new))
-            if old.get(field, "") != new.get(field, "")
-        )
-        if fields:
+        if fields := fields_between(before.get(name), after.get(name)):
             kind = "add" if name not in before else "remove" if name not in after else "change"
             found.append(Change(kind, name, fields))
     return found
+
+
+def fields_between(before: Route | None, after: Route | None) -> tuple[tuple[str, str, str], ...]:
+    """What differs, as (field, before, after); a route that is not there has nothing."""
+    old, new = ({} if route is None else _facts(route) for route in (before, after))
+    return tuple(
+        (field, old.get(field, ""), new.get(field, ""))
+        for field in dict.fromkeys((*old, *new))
+        if old.get(field, "") != new.get(field, "")
+    )
 
 
 def of_record(current: Sequence[Route], wanted: Sequence[Route]) -> tuple[RouteChange, ...]:

@@ -3,10 +3,14 @@
 Scalars keep their text, so that ``010`` or ``1:30`` is never quietly another number.
 """
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tollgate.gateway.declaring.problems import Findings, did_you_mean
+
+# What counts as a number, as it is written.
+NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 
 
 class Kind(StrEnum):
