@@ -87,7 +87,9 @@ def needs(service: str, operation: str, parameters: dict[str, Any]) -> tuple[Acc
             return (Access(f"kms:{operation}", parameters["KeyId"]),)
         case "secretsmanager":
             # Secrets Manager ends every ARN with six characters of its own.
-            return (Access(f"secretsmanager:{operation}", arn(service, f"secret:{parameters['SecretId']}-AbCdEf")),)
+            name = str(parameters["SecretId"])
+            secret = name if name.startswith("arn:") else arn(service, f"secret:{name}-AbCdEf")
+            return (Access(f"secretsmanager:{operation}", secret),)
         case "lambda":
             action = "InvokeFunction" if operation == "Invoke" else operation
             name = parameters["FunctionName"]

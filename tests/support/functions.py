@@ -88,9 +88,10 @@ class Functions:
         self.made.put_secret(self.made.rpc_secret, {str(chain.info.network): [self._rpc_url]})
         self._server = InvokeServer(self._invoked)
         self.loaded: dict[str, LoadedFunction] = {}
-        for logical in of_type(self.template, "AWS::Serverless::Function"):
-            function = self._function(logical)
-            self.loaded[function.name] = function
+        for logical, resource in of_type(self.template, "AWS::Serverless::Function").items():
+            if self.values.made(resource):
+                function = self._function(logical)
+                self.loaded[function.name] = function
 
     def __enter__(self) -> Self:
         """Start with every function cold, and the relayer with gas."""

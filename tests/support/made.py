@@ -39,6 +39,11 @@ class Made:
             properties = key["Properties"]
             made = client("kms", endpoint).create_key(KeySpec=properties["KeySpec"], KeyUsage=properties["KeyUsage"])
             self.resources |= {name: made["KeyMetadata"]["KeyId"], f"{name}.Arn": made["KeyMetadata"]["Arn"]}
+        for name in of_type(template, "AWS::SecretsManager::Secret"):
+            secret = client("secretsmanager", endpoint).create_secret(
+                Name=f"{self.stack}-{name.lower()}", SecretString=secrets.token_hex(24)
+            )
+            self.resources[name] = secret["ARN"]
         for name, function in of_type(template, "AWS::Serverless::Function").items():
             physical = f"{self.stack}-{function['Properties']['CodeUri'].rsplit('/', 1)[1]}"
             self.resources |= {name: physical, f"{name}.Arn": arn("lambda", f"function:{physical}")}

@@ -47,6 +47,10 @@ class Values:
         kept = {key: self.of(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item is not _NOTHING}
 
+    def made(self, resource: Mapping[str, Any]) -> bool:
+        """Whether a resource of the template is made at all: it has no condition, or one that holds."""
+        return "Condition" not in resource or bool(self.of(self._conditions[resource["Condition"]]))
+
     def _function(self, name: str, argument: Any) -> Any:
         match name:
             case "Ref":

@@ -63,7 +63,7 @@ def rehearse(aws_endpoint: str, chain: Chain) -> Rehearsed:
             secret = f"facilitator-{secrets.token_hex(5)}"
             headers = {"authorization": "Bearer of-ours"}
             client("secretsmanager", aws_endpoint).create_secret(Name=secret, SecretString=json.dumps(headers))
-            elsewhere = {"FacilitatorUrl": there.url, "FacilitatorSecretName": secret}
+            elsewhere = {"FacilitatorUrl": there.url, "FacilitatorSecretName": secret, "RateLimitPerAddress": "1000"}
             with Functions(aws_endpoint, chain, patient=False, **elsewhere) as functions:
                 _with_another_facilitator(functions, upstream)
                 done.keep(functions)
@@ -362,6 +362,7 @@ class _Day:
 
 def _with_another_facilitator(functions: Functions, upstream: CountingUpstream) -> None:
     """It refuses payment after payment, until it is skipped."""
+    assert functions.invoke("origin", {"headers": {"x-tollgate-origin": "a guess"}}) == {"isAuthorized": False}
     functions.sell("GET", "/weather/{city}", upstream.url + "/weather/{city}")
     functions.invoke("reconcile", {})
     for _ in range(STRIKES):

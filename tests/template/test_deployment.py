@@ -8,6 +8,7 @@ from tests.template.cfn import listed
 from tests.template.stacks import ALWAYS, RIGHT, Stacks
 
 KEYS = ",".join(f"arn:aws:kms:us-east-1:123456789012:key/{n}1111111-1111-1111-1111-111111111111" for n in (1, 2))
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-90ab-cdef-1234-567890abcdef"
 FUNCTIONS = ",".join(f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in ("report", "map:live"))
 
 # (the stage it happens at, what is changed, the sentence that the operator reads)
@@ -43,6 +44,14 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("local", {"UpstreamFunctionArns": FUNCTIONS + "*"}, "without spaces and wildcards"),
     ("local", {"ThrottleRate": "0"}, "ThrottleRate must be a number of requests per second"),
     ("local", {"ThrottleBurst": "0"}, "ThrottleBurst must be a number of requests from 1 to 5000."),
+    ("test", {"RateLimitPerAddress": "9"}, "RateLimitPerAddress must be 0 (no WAF) or a number of requests from 10"),
+    (
+        "test",
+        {"RateLimitPerAddress": "100", "PublicBaseUrl": "https://api.example.com"},
+        "RateLimitPerAddress needs FrontCertificateArn",
+    ),
+    ("test", {"FrontCertificateArn": CERTIFICATE}, "FrontCertificateArn is for the host of PublicBaseUrl"),
+    ("test", {"FrontCertificateArn": "mine"}, "the ARN of a certificate of ACM in us-east-1"),
     (
         "local",
         {"AlarmTopicArn": "ops@example.com"},
@@ -71,6 +80,8 @@ def test_all_optional_parameters_are_accepted_together(stacks: Stacks) -> None:
             "ProxyConcurrency": "50",
             "SettleConcurrency": "50",
             "SourceAddressResends": "false",
+            "RateLimitPerAddress": "1000",
+            "FrontCertificateArn": CERTIFICATE,
             "UpstreamSecretPrefix": "shop/upstream/",
             "UpstreamFunctionArns": FUNCTIONS,
             "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:operators",

@@ -30,9 +30,14 @@ LEDGER = {
 }
 ROUTES = {"TOLLGATE_ROUTES_TABLE": {"Ref": "RoutesTable"}}
 SELLERS = {"TOLLGATE_SELLERS_TABLE": {"Ref": "SellersTable"}}
+FRONT = {"Fn::Sub": "https://${FrontDistribution.DomainName}"}
 BASE_URL = {
     "TOLLGATE_PUBLIC_BASE_URL": {
-        "Fn::If": ["HasPublicBaseUrl", {"Ref": "PublicBaseUrl"}, {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]}]
+        "Fn::If": [
+            "HasPublicBaseUrl",
+            {"Ref": "PublicBaseUrl"},
+            {"Fn::If": ["HasFront", FRONT, {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]}]},
+        ]
     }
 }
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
@@ -44,7 +49,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         **BASE_URL,
         "TOLLGATE_ANSWERS_BUCKET": {"Ref": "AnswersBucket"},
         "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
-        "TOLLGATE_SOURCE_ADDRESS_RESENDS": {"Ref": "SourceAddressResends"},
+        "TOLLGATE_SOURCE_ADDRESS_RESENDS": {"Fn::If": ["HasFront", "false", {"Ref": "SourceAddressResends"}]},
         "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
     },
     "ChallengeFunction": {**SHARED, **ROUTES, **BASE_URL, "POWERTOOLS_SERVICE_NAME": "challenge"},
@@ -100,6 +105,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_TREASURY_KEY": {"Fn::If": ["HasTreasuryKey", {"Ref": "TreasuryKeyArn"}, RELAYER]},
         "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
     },
+    "OriginFunction": {
+        **SHARED,
+        "POWERTOOLS_SERVICE_NAME": "origin",
+        "TOLLGATE_ORIGIN_SECRET": {"Ref": "OriginSecret"},
+    },
     "ReconcileFunction": {
         **SHARED,
         **LEDGER,
@@ -135,9 +145,12 @@ def test_a104_traces_and_logs_capture_neither_answers_nor_errors_nor_events(
 def test_a86_no_rpc_url_and_no_secret_stands_in_the_template(template: dict[str, Any]) -> None:
     """RPC URLs hold keys: the functions get a secret's name, and read it themselves."""
     text = json.dumps({key: template[key] for key in ("Globals", "Resources", "Outputs")})
-    assert "https://" not in text
+    assert "https://" not in text.replace("https://${FrontDistribution.DomainName}", "")
     assert "http://" not in text
-    assert "{{resolve:" not in text, "a resolved secret is plain text in the function's configuration"
+    # Resolved, it is plain text in the configuration. CloudFront knows no other way to send a header that is secret.
+    header = "{{resolve:secretsmanager:${OriginSecret}}}"
+    assert text.count(header) == 1
+    assert "{{resolve:" not in text.replace(header, "")
     assert not [name for name in template["Parameters"] if "url" in name.lower() and "rpc" in name.lower()]
 
 

@@ -51,7 +51,19 @@ def _allows(statement: dict[str, Any], access: Access, values: Values) -> list[t
 
 @pytest.mark.parametrize(
     "function",
-    ["proxy", "admin", "challenge", "discovery", "verify", "supported", "records", "counter", "settle", "reconcile"],
+    [
+        "proxy",
+        "admin",
+        "challenge",
+        "discovery",
+        "verify",
+        "supported",
+        "records",
+        "counter",
+        "settle",
+        "reconcile",
+        "origin",
+    ],
 )
 def test_a109_whatever_a_function_calls_its_policy_allows(
     template: dict[str, Any], rehearsed: Rehearsed, function: str
@@ -106,6 +118,7 @@ def test_every_function_was_rehearsed(template: dict[str, Any]) -> None:
         "challenge",
         "counter",
         "discovery",
+        "origin",
         "proxy",
         "reconcile",
         "records",

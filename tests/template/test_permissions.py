@@ -48,6 +48,11 @@ def _logs(group: str) -> list[tuple[str, Any]]:
 
 
 ALLOWED: dict[str, list[tuple[str, Any]]] = {
+    "OriginRole": [
+        *_logs("OriginLogs"),
+        ("secretsmanager:GetSecretValue", {"Ref": "OriginSecret"}),
+        *TRACES,
+    ],
     "ProxyRole": [
         *[(f"dynamodb:{action}", PAYMENTS) for action in [*READS, *WRITES, "ConditionCheckItem"]],
         ("s3:GetObject", ANSWERS),
@@ -296,6 +301,7 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         "SupportedFunction": ["/*/*/x402/facilitator/supported"],
         "AdminFunction": ["/*/*/x402/admin/*"],
         "RecordsFunction": ["/*/*/x402/payments", "/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
+        "OriginFunction": ["/authorizers/${OriginAuthorizer}"],
     }
 
 

@@ -114,4 +114,11 @@ SABOTAGES = (
         '{"host": domain, **request.headers}',
         _EVENT + "test_a_buyer_cannot_say_who_paid",
     ),
+    Sabotage(
+        "the front's secret goes up to the upstream",
+        "gateway/forwarding.py",
+        '"x-sendfile", "x-tollgate-",',
+        '"x-sendfile",',
+        "tests/template/test_front.py::test_the_secret_does_not_go_up_to_an_upstream",
+    ),
 )

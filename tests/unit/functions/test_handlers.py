@@ -27,6 +27,7 @@ def test_the_functions_are_these() -> None:
         "challenge",
         "counter",
         "discovery",
+        "origin",
         "proxy",
         "reconcile",
         "records",

@@ -27,7 +27,7 @@ _FORWARDED = frozenset({"accept", "accept-language", "content-type", "user-agent
 _NOT_FORWARDED_PREFIXES = (
     "x-payment", "x-forwarded", "x-http-method", "x-method-override", "x-original-", "x-rewrite-", "x-amz",
     "x-paid-by", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-", "x-host", "x-proxy-",
-    "x-envoy-", "x-accel-", "x-sendfile",
+    "x-envoy-", "x-accel-", "x-sendfile", "x-tollgate-",
 )  # fmt: skip
 
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
