@@ -15,6 +15,7 @@ from tollgate.gateway.declaring.facts import stand_in
 from tollgate.gateway.declaring.problems import WrongFile
 from tollgate_cli import (
     history_command,
+    owner_command,
     payment_arguments,
     receipt_command,
     relayer_command,
@@ -23,6 +24,7 @@ from tollgate_cli import (
 )
 from tollgate_cli.aws import Aws, connect
 from tollgate_cli.doctor import doctor
+from tollgate_cli.owner_arguments import add_owner_commands
 from tollgate_cli.payment_arguments import add_payment_commands
 from tollgate_cli.result import Result
 from tollgate_cli.seller_arguments import add_seller_commands
@@ -98,6 +100,8 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return receipt_command.show(args.id, args.stack, connect(), _progress, check_chain=args.check_chain)
         case "receipts verify":
             return receipt_command.verify_file(args.file, args.signer)
+        case "owner set" | "owner list" | "owner remove":
+            return owner_command.run(args, connect(), now)
         case "seller add" | "seller list" | "seller rotate" | "seller remove":
             return seller_command.run(args, connect())
         case _:
@@ -181,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     relayer.set_defaults(command="relayer")
 
+    add_owner_commands(groups, common, stack)
     add_seller_commands(groups, common, stack)
     add_payment_commands(groups, common, stack)
     receipt_command.add_receipt_commands(groups, common, stack)

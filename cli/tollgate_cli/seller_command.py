@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from tollgate.errors import ConfigurationError
 from tollgate.ledger.dynamo import ConditionFailed
+from tollgate.ledger.owners import OwnersTable
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.sellers import SellersTable
 from tollgate.payment.networks import network_info
@@ -96,6 +97,8 @@ def _receiver(stack: Stack, aws: Aws) -> Callable[[str], Address]:
     tokens = {asset.address for info in stack.facts.networks for asset in info.assets}
     routes = RoutesTable(aws.dynamodb, stack.routes_table, ()).load().routes
     own = receivers.of_routes(routes, stack.facts.pay_to)
+    # Those who may register routes will be paid there.
+    own |= {address for row in OwnersTable(aws.dynamodb, stack.routes_table).all() for address in row.owner.pay_to}
 
     def parse(text: str) -> Address:
         address = Address.parse(text)

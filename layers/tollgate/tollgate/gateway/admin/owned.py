@@ -50,7 +50,7 @@ def read_owned(body: bytes, id: str | None, owner: Owner, facts: StackFacts) -> 
     route, pattern = read_route(root, owners_facts(facts, owner), None, findings)
     _check_id(root, id, findings)
     _check_terms(root, route, owner, findings)
-    if pattern is not None and not _below(pattern, owner):
+    if pattern is not None and not below(pattern, owner):
         _say(findings, root, "path", f"must be {owner.path} or below it: that is where your routes are")
     if findings.problems:
         problems = [{"field": p.field, "problem": p.sentence} for p in findings.problems[:_MOST_PROBLEMS]]
@@ -84,7 +84,8 @@ def _check_terms(root: Node, route: Route, owner: Owner, findings: Findings) -> 
         _say(findings, root, "payTo", f"must be {known}: others are for the operator to allow")
 
 
-def _below(pattern: PathPattern, owner: Owner) -> bool:
+def below(pattern: PathPattern, owner: Owner) -> bool:
+    """Whether all paths of a pattern are the owner's."""
     first = pattern.segments[: len(owner.segments)]
     return first == tuple((False, segment) for segment in owner.segments)
 
