@@ -101,8 +101,8 @@ def _example_path(route: Route) -> str:
 
 
 def _askable(route: Route) -> bool:
-    """Whether a request without a body has a price."""
-    return route.choice is None or route.choice.where is Where.QUERY
+    """Whether a request without a body has a price that is known here."""
+    return route.computed is None and (route.choice is None or route.choice.where is Where.QUERY)
 
 
 def _example_query(route: Route) -> str:

@@ -75,7 +75,7 @@ def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str
             found.append(f"maxTimeoutSeconds is {terms.max_timeout_seconds}; its upstream and settling need {least:g}")
     if route.free:
         return found
-    offers = Prices(route.accepts, route.choice).offers
+    offers = Prices(route.accepts, route.choice, route.computed).offers
     pattern = PathPattern.parse(route.pattern)
     accepts = max(offers, key=lambda offer: len(str(offer)))
     size = offer_bytes(stack.facts.base_url, route.pattern, pattern, accepts, route.description, route.mime_type)

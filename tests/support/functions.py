@@ -192,7 +192,7 @@ class Functions:
     ) -> None:
         """Put one more priced route in front of ``url``; a proxy that runs sees it when its copy is old.
 
-        ``upfront``: it settles first; ``free`` or with a ``choice``: ``price`` is not its price after all.
+        ``upfront``: it settles first; ``free``, ``computed`` or with a ``choice``: ``price`` is not its price.
         """
         flow = {"paymentFlow": "upfront"} if route.pop("upfront", False) else {}
         requirements = self.terms(price, seconds, **flow)
@@ -200,7 +200,7 @@ class Functions:
         timeout = route.pop("timeout_seconds", 5.0)
         target = url if isinstance(url, FunctionTarget) else UpstreamTarget(url, timeout, upstream_headers)
         version = len(self._routes)
-        accepts = () if route.get("free") or route.get("choice") else requirements
+        accepts = () if route.get("free") or route.get("choice") or route.get("computed") else requirements
         made = Route(f"route-{version}", method, pattern, accepts, (), target, **route)
         self._routes.append(made)
         RoutesTable(self.client("dynamodb"), self.resource("RoutesTable"), [self.chain.info.network]).replace(

@@ -34,6 +34,7 @@ from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.function_upstream import FunctionUpstream
 from tollgate.gateway.messages import Answer, Request
 from tollgate.gateway.ports import Settler
+from tollgate.gateway.price_quotes import PriceFunctions, Quotes
 from tollgate.gateway.serve import Gateway
 from tollgate.gateway.settling import Settling
 from tollgate.gateway.upstream import HttpUpstream
@@ -231,6 +232,14 @@ class World:
         """Nothing here asks for a Lambda function unless a test puts some there."""
         raise AssertionError("a Lambda function was asked for")
 
+    def price_functions(self) -> PriceFunctions:
+        """Nor for a price."""
+        raise AssertionError("a price function was asked for")
+
+    def quote_key(self) -> bytes:
+        """What computed prices are sealed with."""
+        return b"a key of this world's"
+
     def clock(self) -> float:
         """Unix seconds in this world."""
         return time.time() + self.skew
@@ -290,6 +299,7 @@ class World:
             chains=Chains(self.network, self.evm),
             settler=self.settles,
             upstream=Upstreams(self.fetches, self.make_functions),
+            quotes=Quotes(self.price_functions, self.quote_key, self.clock, self.diary),
             clock=self.clock,
             sleep=self.sleep,
             new_token=self.new_token,

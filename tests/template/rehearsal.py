@@ -18,12 +18,14 @@ from tests.support.silent_facilitator import silent_facilitator
 from tests.support.template_values import Values
 from tests.support.upstream import CountingUpstream, answers, sunny
 from tollgate.facilitator.remote_turns import STRIKES
+from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.routes import FunctionTarget, UpstreamHeader
 from tollgate.wire.parse import parse_payment
 
 IDENTIFIER = "pay_{:032x}"
 SOLD = arn("lambda", "function:map:live")
+PRICER = arn("lambda", "function:pricer")
 ELSEWHERE = "198.51.100.7"
 BIG = b"x" * 100_000
 FINAL_SECONDS = 2_000
@@ -55,7 +57,7 @@ def rehearse(aws_endpoint: str, chain: Chain) -> Rehearsed:
     chain.mine_at_once()
     with _servers(chain) as (gate, upstream):
         more = {"Refunds": "auto", "ExtraRelayerKeyArns": _key(aws_endpoint), "TreasuryKeyArn": _key(aws_endpoint)}
-        more["UpstreamFunctionArns"] = SOLD
+        more["UpstreamFunctionArns"] = f"{SOLD},{PRICER}"
         with Functions(aws_endpoint, chain, rpc_url=gate.url, patient=False, **more) as functions:
             _Day(functions, gate, upstream).all()
             done.keep(functions)
@@ -112,6 +114,9 @@ class _Day:
         )
         functions.sell("GET", "/map", FunctionTarget(SOLD, 5.0))
         functions.sellers_functions[SOLD] = lambda event: {"statusCode": 200, "body": "a map"}
+        price = ComputedPrice(PRICER, functions.terms(), functions.terms(200_000))
+        functions.sell("GET", "/priced", self.upstream.url + "/priced", computed=price)
+        functions.sellers_functions[PRICER] = lambda event: {"price": "$0.02"}
         functions.sell("GET", "/report/{city}", self.upstream.url + "/report/{city}", upfront=True)
         status = functions.invoke("settle", {"op": "relayers"})
         for relayer in status["networks"][0]["relayers"]:
@@ -139,6 +144,11 @@ class _Day:
         assert self._pay(self._payment()) == 500
         self.upstream.behave(sunny)
         assert self._pay(self._payment(path="/map"), path="/map") == 200
+        assert self._pay(self._payment(path="/priced"), path="/priced") == 200
+        assert self.functions.request("GET", "/x402/challenge?path=/priced").status == 402
+        price, self.functions.sellers_functions[PRICER] = self.functions.sellers_functions[PRICER], str
+        assert self.functions.request("GET", "/priced").status == 503
+        self.functions.sellers_functions[PRICER] = price
 
     def _big(self) -> None:
         self.upstream.behave(answers(200, BIG))

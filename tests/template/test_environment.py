@@ -40,6 +40,7 @@ BASE_URL = {
         ]
     }
 }
+QUOTE_KEY = {"TOLLGATE_QUOTE_KEY_SECRET": {"Fn::If": ["HasUpstreamFunctions", {"Ref": "QuoteKey"}, ""]}}
 RELAYER = {"Fn::GetAtt": ["RelayerKey", "Arn"]}
 VARIABLES: dict[str, dict[str, Any]] = {
     "ProxyFunction": {
@@ -51,8 +52,9 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
         "TOLLGATE_SOURCE_ADDRESS_RESENDS": {"Fn::If": ["HasFront", "false", {"Ref": "SourceAddressResends"}]},
         "TOLLGATE_MAX_OPEN_PER_PAYER": {"Ref": "MaxOpenPerPayer"},
+        **QUOTE_KEY,
     },
-    "ChallengeFunction": {**SHARED, **ROUTES, **BASE_URL, "POWERTOOLS_SERVICE_NAME": "challenge"},
+    "ChallengeFunction": {**SHARED, **ROUTES, **BASE_URL, **QUOTE_KEY, "POWERTOOLS_SERVICE_NAME": "challenge"},
     "DiscoveryFunction": {
         **SHARED,
         **ROUTES,

@@ -1,6 +1,7 @@
 """The events of challenge, verify, supported and settle over HTTP, read with the code and with official software."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.template.cfn import ROOT, load, of_type
 from tollgate.edge.http_api import read_request
 from tollgate.gateway.challenge import Challenger
 from tollgate.gateway.outcomes import Kind
+from tollgate.gateway.price_quotes import Quotes
 from tollgate.payment.events import NullJournal
 from tollgate.payment.networks import network_info
 from tollgate.payment.sellers import name_in
@@ -90,7 +92,8 @@ def test_the_challenge_event_asks_for_a_route() -> None:
         fresh = current
 
     request = read_request(_event("challenge_get"))
-    challenger = Challenger(Empty(), "https://api.example", NullJournal())
+    quotes = Quotes(Empty, bytes, time.time, NullJournal())  # type: ignore[arg-type]
+    challenger = Challenger(Empty(), "https://api.example", NullJournal(), quotes)
     with pytest.raises(LookupError):
         challenger.challenge(request.raw_query)
     assert challenger.challenge("path=").kind is Kind.BAD_REQUEST

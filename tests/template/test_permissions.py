@@ -33,6 +33,7 @@ _SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}
 # Secrets Manager ends each ARN with six characters that nobody can choose or foresee.
 RPC_SECRET = {"Fn::Sub": _SECRET + "${RpcSecretName}-??????"}
 UPSTREAM_SECRETS = {"Fn::Sub": _SECRET + "${UpstreamSecretPrefix}*"}
+QUOTE_KEY = {"Ref": "QuoteKey"}
 FACILITATOR_SECRET = {"Fn::Sub": _SECRET + "${FacilitatorSecretName}-??????"}
 # X-Ray's two actions name no resource; AWS requires "*" for them.
 TRACES = [("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")]
@@ -61,13 +62,21 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         ("dynamodb:BatchGetItem", ROUTES),
         ("lambda:InvokeFunction", SETTLE),
         ("lambda:InvokeFunction", UPSTREAM_FUNCTIONS),
+        ("secretsmanager:GetSecretValue", QUOTE_KEY),
         ("secretsmanager:GetSecretValue", RPC_SECRET),
         ("secretsmanager:GetSecretValue", UPSTREAM_SECRETS),
         ("secretsmanager:GetSecretValue", FACILITATOR_SECRET),
         *_logs("ProxyLogs"),
         *TRACES,
     ],
-    "ChallengeRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("ChallengeLogs"), *TRACES],
+    "ChallengeRole": [
+        ("dynamodb:BatchGetItem", ROUTES),
+        # What a route costs may be a function's to say.
+        ("lambda:InvokeFunction", UPSTREAM_FUNCTIONS),
+        ("secretsmanager:GetSecretValue", QUOTE_KEY),
+        *_logs("ChallengeLogs"),
+        *TRACES,
+    ],
     "DiscoveryRole": [("dynamodb:BatchGetItem", ROUTES), *_logs("DiscoveryLogs"), *TRACES],
     "VerifyRole": [
         ("dynamodb:GetItem", SELLERS),
@@ -171,17 +180,22 @@ def test_star_resources_are_only_those_that_aws_requires(template: dict[str, Any
     assert starred == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
-def test_a109_only_the_proxy_may_invoke_what_is_sold_and_only_where_something_is(template: dict[str, Any]) -> None:
-    """With the parameter empty there is no such statement at all."""
+def test_a109_only_the_proxy_and_challenge_may_invoke_a_sellers_function_and_read_the_quote_key(
+    template: dict[str, Any],
+) -> None:
+    """What is sold, and what says prices; whoever reads the key could name a price."""
     for role in ALLOWED:
-        named = [resource for _, resource in _flat(statements(template, role)) if resource == UPSTREAM_FUNCTIONS]
-        assert len(named) == (role == "ProxyRole")
-    (conditional,) = [
+        allowed = _flat(statements(template, role))
+        for wanted in (UPSTREAM_FUNCTIONS, QUOTE_KEY):
+            assert len([1 for _, resource in allowed if resource == wanted]) == (role in ("ProxyRole", "ChallengeRole"))
+    conditional = [
         statement["Fn::If"]
-        for statement in template["Resources"]["ProxyPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        for policy in ("ProxyPolicy", "ChallengePolicy")
+        for statement in template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
         if "Fn::If" in statement and statement["Fn::If"][0] == "HasUpstreamFunctions"
     ]
-    assert conditional[2] == {"Ref": "AWS::NoValue"}
+    assert [chosen[2] for chosen in conditional] == [{"Ref": "AWS::NoValue"}] * 4
+    assert template["Resources"]["QuoteKey"]["Condition"] == "HasUpstreamFunctions"
     empty = {"Fn::Equals": [{"Ref": "UpstreamFunctionArns"}, ""]}
     assert template["Conditions"]["HasUpstreamFunctions"] == {"Fn::Not": [empty]}
 

@@ -43,13 +43,17 @@ class LedgerSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What only the proxy needs. ``most_open``: payments of one payer in one token under way at once."""
+    """What only the proxy needs. ``most_open``: payments of one payer in one token under way at once.
+
+    ``quote_key_secret``: the secret that computed prices are sealed with; empty where the stack may invoke no function.
+    """
 
     public_base_url: str
     allow_private_upstreams: bool
     source_address_resends: bool
     answers_bucket: str
     most_open: int
+    quote_key_secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,7 @@ def read_proxy_settings(environment: Mapping[str, str]) -> ProxySettings:
         source_address_resends=reader.flag("TOLLGATE_SOURCE_ADDRESS_RESENDS"),
         answers_bucket=reader.text("TOLLGATE_ANSWERS_BUCKET"),
         most_open=reader.number("TOLLGATE_MAX_OPEN_PER_PAYER"),
+        quote_key_secret=reader.optional("TOLLGATE_QUOTE_KEY_SECRET"),
     )
     reader.done()
     return settings
@@ -290,10 +295,11 @@ class SellersSettings:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSettings:
-    """What challenge needs. ``public_base_url`` has no trailing slash."""
+    """What challenge and discovery need. ``public_base_url`` has no trailing slash; ``quote_key_secret`` as above."""
 
     routes_table: str
     public_base_url: str
+    quote_key_secret: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +361,9 @@ def read_catalogue_settings(environment: Mapping[str, str]) -> CatalogueSettings
     """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
     reader = _Reader(environment)
     settings = CatalogueSettings(
-        reader.text("TOLLGATE_ROUTES_TABLE"), reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/")
+        reader.text("TOLLGATE_ROUTES_TABLE"),
+        reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/"),
+        reader.optional("TOLLGATE_QUOTE_KEY_SECRET"),
     )
     reader.done()
     return settings

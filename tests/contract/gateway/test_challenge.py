@@ -1,14 +1,18 @@
 """Challenge: the same 402 as the route's own, for callers who ask first."""
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from local.buyer import read_header
 from local.chain import Chain
 from tests.support.functions import Functions
+from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 
+PRICER = "arn:aws:lambda:us-east-1:000000000000:function:pricer"
 CHALLENGE = "/x402/challenge"
 BROWSER = {"accept": "text/html,application/xhtml+xml", "user-agent": "Mozilla/5.0"}
 
@@ -16,14 +20,23 @@ BROWSER = {"accept": "text/html,application/xhtml+xml", "user-agent": "Mozilla/5
 @pytest.fixture(scope="module")
 def functions(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
     """A stack with a few routes; their upstreams are never called."""
-    with Functions(aws_endpoint, shared_chain) as made:
+    with Functions(aws_endpoint, shared_chain, UpstreamFunctionArns=PRICER) as made:
         made.sell("GET", "/weather/{city}", "http://127.0.0.1:9/{city}", description="Weather", mime_type="text/plain")
         made.sell("POST", "/orders", "http://127.0.0.1:9/orders", price=20_000)
         for method, where in (("GET", Where.QUERY), ("POST", Where.BODY)):
             choice = PriceChoice(where, "size", (Tier("small", made.terms()), Tier("large", made.terms(200_000))))
             made.sell(method, "/image", "http://127.0.0.1:9/image", choice=choice)
         made.sell("GET", "/status", "http://127.0.0.1:9/status", free=True)
+        for method, path, fields in (("GET", "/computed/{n}", ()), ("POST", "/texts", ("pages", "options.tone"))):
+            computed = ComputedPrice(PRICER, made.terms(), made.terms(900_000), fields)
+            made.sell(method, path, "http://127.0.0.1:9/x", computed=computed)
+        made.sellers_functions[PRICER] = _price
         yield made
+
+
+def _price(event: Any) -> dict[str, Any]:
+    """By pages, or by a path's number: cents."""
+    return {"amount": 10_000 * int(event["body"].get("pages") or event["params"].get("n") or 1), "validSeconds": 600}
 
 
 def query(method: str, path: str) -> str:
@@ -164,3 +177,46 @@ def test_a69_without_gas_there_is_nothing_to_offer(aws_endpoint: str, functions:
     finally:
         dynamo.delete_item(TableName=functions.resource("RoutesTable"), Key={"pk": item["pk"]})
         functions.cold("challenge", "proxy")
+
+
+def test_a_computed_offer_that_was_asked_for_first_is_one_that_the_route_takes(functions: Functions) -> None:
+    """By the path, and by the fields of a body that are said as ``value``: the quote is good at the route itself."""
+    for asked, method, url, body, amount in (
+        ("path=/computed/7", "GET", "/computed/7", b"", "70000"),
+        ("method=POST&path=/texts&value=%7B%22pages%22%3A3%7D", "POST", "/texts", b'{"pages":3,"text":"x"}', "30000"),
+    ):
+        reply = functions.request("GET", f"{CHALLENGE}?{asked}")
+        offer = read_header(reply.headers["payment-required"])
+        assert offer["accepts"][0]["amount"] == amount
+        payment = functions.sign(functions.buyer(), offer)
+        headers = {"content-type": "application/json"} if body else {}
+        # Nobody is behind the route: the payment was taken, and is not charged.
+        answer = functions.request(method, url, payment=payment, body=body, headers=headers)
+        assert (answer.status, answer.json()["code"]) == (502, "upstream_unusable")
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("path=/computed/7&value=1", "invalid_parameters"),
+        ("method=POST&path=/texts&value=3", "price_value_malformed"),
+        ("method=POST&path=/texts&value=%7B", "invalid_json"),
+        ("method=POST&path=/texts&query=tone%3Da", "price_field_ambiguous"),
+    ],
+)
+def test_a_computed_price_that_nobody_could_read_is_400(functions: Functions, asked: str, code: str) -> None:
+    """As the route itself would say."""
+    reply = functions.request("GET", f"{CHALLENGE}?{asked}")
+    assert (reply.status, reply.json()["code"]) == (400, code)
+
+
+def test_a_price_function_that_fails_is_503_without_an_offer(functions: Functions) -> None:
+    """Here too."""
+    kept, functions.sellers_functions[PRICER] = functions.sellers_functions[PRICER], lambda event: {"price": "cheap"}
+    try:
+        reply = functions.request("GET", f"{CHALLENGE}?path=/computed/7")
+    finally:
+        functions.sellers_functions[PRICER] = kept
+    assert (reply.status, reply.json()["code"]) == (503, "price_unavailable")
+    assert "payment-required" not in reply.headers
+    assert int(reply.headers["retry-after"]) > 0

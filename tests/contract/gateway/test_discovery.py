@@ -13,6 +13,7 @@ from tests.support.functions import HOST, PAY_TO, Functions
 from tollgate.gateway.catalogue import Catalogue
 from tollgate.gateway.discovery.fixed import ENDPOINTS
 from tollgate.gateway.discovery.listing import Listed, listed
+from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.payment.routes import Route, Snapshot, UpstreamHeader, UpstreamTarget
 from tollgate.wire.models import Requirements
@@ -340,9 +341,29 @@ def test_a_route_without_a_price_is_in_no_document() -> None:
     assert [one.pattern for one in listed(Catalogue(Snapshot(tuple(routes))))] == ["/priced"]
 
 
+def test_a_computed_price_is_listed_with_its_least_and_its_most(aws_endpoint: str, shared_chain: Chain) -> None:
+    """Wherever there is a price; which function says it is nobody's business."""
+    with Functions(aws_endpoint, shared_chain) as functions:
+        computed = ComputedPrice(f"price-{CANARY}", functions.terms(4_000), functions.terms(40_000), (), 90)
+        functions.sell("GET", "/computed", "http://127.0.0.1:9/computed", computed=computed)
+        (listed,) = get(functions, "/discovery/resources")["items"]
+        depends = listed["dependsOn"]
+        assert [terms["amount"] for terms in (*depends["minimum"], *depends["maximum"])] == ["4000", "40000"]
+        assert (depends["in"], depends["computed"], depends["validSeconds"]) == ("request", True, 90)
+        operation = get(functions, "/openapi.json")["paths"]["/computed"]["get"]
+        bounds = {"currency": "USD", "mode": "dynamic", "min": "0.004", "max": "0.04"}
+        assert operation["x-payment-info"]["price"] == bounds
+        assert operation["x-x402"]["dependsOn"] == depends
+        (token,) = get(functions, "/x402/config")["networks"][0]["tokens"]
+        assert (token["minimum"]["amount"], token["maximum"]["amount"]) == ("4000", "40000")
+        texts = [functions.request("GET", url).body.decode() for url in DISCOVERY + SITE]
+        assert CANARY not in "".join(texts)
+        assert "an offer is good for 90 s" in functions.request("GET", "/llms.txt").body.decode()
+
+
 def test_what_is_listed_has_no_place_for_what_is_internal() -> None:
     """Whoever adds a field here decides that the world may read it: no upstream, no function, no secret, no limit."""
-    public = {"method", "pattern", "accepts", "choice", "description", "mime_type", "input", "output"}
+    public = {"method", "pattern", "accepts", "choice", "computed_for", "description", "mime_type", "input", "output"}
     assert {field.name for field in dataclasses.fields(Listed)} == public
 
 

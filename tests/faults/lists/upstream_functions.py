@@ -27,7 +27,7 @@ SABOTAGES = (
         "gateway/function_upstream.py",
         "        except (BotoCoreError, HTTPError, OSError) as error:\n",
         "        except (BotoCoreError, HTTPError, OSError) as error:\n"
-        "            client.invoke(FunctionName=target.function, Payload=payload)\n",
+        "            client.invoke(FunctionName=function, Payload=payload)\n",
         _NOT_CHARGED,
     ),
     Sabotage(
@@ -82,7 +82,7 @@ SABOTAGES = (
     Sabotage(
         "a route may name settle",
         "gateway/function_upstream.py",
-        "if FunctionName.parse(target.function).name in self._own:",
+        "if FunctionName.parse(function).name in self._own:",
         "if False:",
         _ATTACKS + "test_the_money_paths_own_function_is_never_sold",
     ),

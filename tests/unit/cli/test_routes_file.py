@@ -89,7 +89,9 @@ def test_the_dearest_amount_that_sums_of_payments_leave_room_for(tmp_path: Path)
 
 def test_the_example_holds_everything_that_can_be_said(tmp_path: Path) -> None:
     """And it is served by the catalogue as it stands."""
-    facts = replace(STACK, function_prefix=FUNCTIONS, function_arns=(FUNCTIONS + "factors",))
+    facts = replace(
+        STACK, function_prefix=FUNCTIONS, function_arns=(FUNCTIONS + "factors", FUNCTIONS + "price-translation")
+    )
     routes = read_routes_file(EXAMPLES / "routes.yaml", facts).routes
     Catalogue(Snapshot(routes))
     full = routes[1]

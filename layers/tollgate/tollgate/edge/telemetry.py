@@ -12,6 +12,7 @@ from tollgate.payment.events import MEASURED, Event
 
 _WARNINGS = frozenset(
     {
+        Event.PRICE_FAILED,
         Event.PAYMENT_UNPAID,
         Event.PAYMENT_UNRESOLVED,
         Event.PAYMENT_REVERSED,

@@ -9,6 +9,7 @@ from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import offer_at
 from tollgate.gateway.outcomes import Outcome
 from tollgate.gateway.ports import Chains, Clock, Settler, Sleep, Upstream
+from tollgate.gateway.price_quotes import PriceUnavailable, Quotes, asked_of, unavailable
 from tollgate.ledger.books import Books
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
@@ -41,6 +42,7 @@ class Parts:
     chains: Chains
     settler: Settler
     upstream: Upstream
+    quotes: Quotes
     clock: Clock
     sleep: Sleep
     new_token: Callable[[], str]
@@ -79,12 +81,23 @@ def offer(
     parts: Parts,
     catalogue: Catalogue,
     match: Match,
+    request: Request,
+    deadline: float,
     *,
     reason: Reason | None = None,
     sentence: str = "",
     payment_response: SettleResponse | None = None,
 ) -> Outcome:
-    """The 402 of a route, or the honest 503 when no network can be settled on right now."""
+    """The 402 of a request, or the honest 503 when no network can be settled on right now, or nobody knows the price.
+
+    Raises ``BadRequest`` for a request that has no price.
+    """
+    if match.route.computed is not None:
+        asked = asked_of(match, request)
+        try:
+            match = parts.quotes.offered(match, asked, catalogue.payable_networks(), deadline)
+        except PriceUnavailable:
+            return unavailable()
     return offer_at(
         parts.base_url, catalogue, match, reason=reason, sentence=sentence, payment_response=payment_response
     )

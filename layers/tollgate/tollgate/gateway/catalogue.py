@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from tollgate.errors import BadRequest, ConfigurationError
 from tollgate.gateway.canonical_path import canonical_path
 from tollgate.gateway.path_pattern import PathPattern, is_reserved
+from tollgate.payment.computed_price import FormerComputedPrice
 from tollgate.payment.price_choice import FormerChoice
 from tollgate.payment.routes import NetworkStatus, PreviousPrice, Route, Snapshot, UpstreamTarget
 from tollgate.wire.primitives import Network
@@ -67,6 +68,8 @@ class Catalogue:
                 raise ConfigurationError(f"route {route.id}: method must be one of {', '.join(METHODS)}")
             if route.choice is not None and (route.accepts or not all(tier.accepts for tier in route.choice.tiers)):
                 raise ConfigurationError(f"route {route.id}: its price depends on the request, and every tier has one")
+            if route.computed is not None and (route.accepts or route.choice is not None):
+                raise ConfigurationError(f"route {route.id}: its price is computed, so no other one stands beside it")
             if route.free and route.payable_terms:
                 raise ConfigurationError(f"route {route.id}: a free route takes no payment, at no price")
             for key in ((route.method, pattern.shape), route.id):
@@ -134,4 +137,18 @@ def _with_previous(old: Route | None, new: Route, now: int) -> Route:
         for choice in choices:
             if choice.choice not in (new.choice, *(f.choice for f in former)):
                 former.append(choice)
-    return replace(new, previous=tuple(kept), former=tuple(former))
+    return replace(new, previous=tuple(kept), former=tuple(former), former_computed=_computed_before(old, new, now))
+
+
+def _computed_before(old: Route | None, new: Route, now: int) -> tuple[FormerComputedPrice, ...]:
+    """What was computed for offers that somebody may still hold; each expires by itself, the last one by then."""
+    if old is None or new.free:
+        return ()
+    found = [former for former in old.former_computed if former.until >= now]
+    if old.computed is not None:
+        found.insert(0, FormerComputedPrice(old.computed, now + CACHE_SECONDS + old.computed.valid_seconds))
+    kept: list[FormerComputedPrice] = []
+    for former in found:
+        if former.computed not in (new.computed, *(k.computed for k in kept)):
+            kept.append(former)
+    return tuple(kept)

@@ -3,6 +3,7 @@
     GET /x402/challenge?method=GET&path=/weather/paris
     GET /x402/challenge?method=GET&path=/images/1&query=size%3Dlarge      a price that depends on the query
     GET /x402/challenge?method=POST&path=/images&value=large              one that depends on a field of the body
+    GET /x402/challenge?method=POST&path=/texts&value=%7B%22pages%22%3A3%7D   one that is computed from some fields
 
 ``path`` and ``query`` are what would stand in the request line: percent-encoded once for that, and once here.
 """
@@ -12,13 +13,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from tollgate.errors import BadRequest
-from tollgate.gateway.catalogue import METHODS, Match, MethodNotAllowed
+from tollgate.gateway.catalogue import METHODS, Catalogue, Match, MethodNotAllowed
 from tollgate.gateway.forwarding import is_query
 from tollgate.gateway.messages import Request
 from tollgate.gateway.offers import offer_at
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.ports import CatalogueSource
-from tollgate.gateway.price_selection import price_of, priced
+from tollgate.gateway.price_answer import question
+from tollgate.gateway.price_quotes import RESERVE_SECONDS, PriceUnavailable, Quotes, unavailable
+from tollgate.gateway.price_selection import body_fields, price_of, priced
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.price_choice import Where
 from tollgate.payment.record import StoredAnswer
@@ -35,6 +38,7 @@ class Challenger:
     catalogues: CatalogueSource
     base_url: str
     journal: Journal
+    quotes: Quotes
 
     def challenge(self, raw_query: str) -> Outcome:
         """The answer that an unpaid request would get; for a free route that it is free, and its upstream is not asked.
@@ -45,6 +49,7 @@ class Challenger:
             wanted = _read(raw_query)
             catalogue = self.catalogues.current()
             match = _priced(catalogue.match(wanted["method"], wanted["path"]), wanted)
+            asked = _asked(match, wanted)
         except MethodNotAllowed as other:
             # The Allow header speaks of this endpoint, which is not the route.
             return Outcome(
@@ -59,9 +64,19 @@ class Challenger:
             return Outcome(Kind.BAD_REQUEST, code=bad.code, sentence=bad.sentence, status=bad.status)
         if match.route.free:
             return Outcome(Kind.FREE, answer=_FREE)
-        outcome = offer_at(self.base_url, catalogue, match)
+        try:
+            outcome = offer_at(self.base_url, catalogue, self._computed(catalogue, match, asked))
+        except PriceUnavailable:
+            outcome = unavailable()
         self.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
         return outcome
+
+    def _computed(self, catalogue: Catalogue, match: Match, asked: bytes) -> Match:
+        """Raises ``PriceUnavailable``."""
+        if match.route.computed is None:
+            return match
+        deadline = self.quotes.clock() + match.route.computed.timeout_seconds + RESERVE_SECONDS
+        return self.quotes.offered(match, asked, catalogue.payable_networks(), deadline)
 
 
 def _read(raw_query: str) -> Mapping[str, str]:
@@ -98,6 +113,16 @@ def _priced(match: Match, wanted: Mapping[str, str]) -> Match:
     if choice is not None and choice.where is Where.BODY:
         accepts = price_of(choice, wanted.get("value"))
         return replace(match, route=replace(match.route, accepts=accepts, choice=None))
-    if "value" in wanted:
+    if "value" in wanted and (match.route.computed is None or not match.route.computed.fields):
         raise _wrong()
     return priced(match, Request(wanted["method"], wanted["path"], query, {}, b"", ""))
+
+
+def _asked(match: Match, wanted: Mapping[str, str]) -> bytes:
+    """What a price function is asked about the call: ``value`` is a body with the fields that it sees.
+
+    Raises ``BadRequest``.
+    """
+    computed, body = match.route.computed, wanted.get("value", "").encode()
+    request = Request("", "", wanted.get("query", ""), {"content-type": "application/json"}, body, "")
+    return question(match, request.raw_query, body_fields(() if computed is None else computed.fields, request))

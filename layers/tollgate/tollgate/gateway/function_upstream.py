@@ -61,15 +61,22 @@ class FunctionUpstream:
     def fetch(self, target: FunctionTarget, request: UpstreamRequest, timeout: float) -> UpstreamAnswer:
         """Invoke it once and wait at most ``timeout`` seconds. Raises ``UpstreamFailed``."""
         try:
-            if FunctionName.parse(target.function).name in self._own:
-                raise UpstreamFailed(FailureKind.FUNCTION_REFUSED)
             payload = function_payload(request, domain=self._domain, now=self._now(), request_id=secrets.token_hex(16))
         except ValueError as error:
             raise UpstreamFailed(FailureKind.INVALID_REQUEST) from error
+        return within_caps(self.invoke(target.function, payload, target.timeout_seconds, timeout))
+
+    def invoke(self, function: str, payload: bytes, usual: float, timeout: float) -> bytes:
+        """What it returned within ``timeout`` seconds, of the ``usual`` ones, asked once. Raises ``UpstreamFailed``."""
         try:
-            client = self._client(timeout if timeout >= target.timeout_seconds else _whole(timeout))
+            if FunctionName.parse(function).name in self._own:
+                raise UpstreamFailed(FailureKind.FUNCTION_REFUSED)
+        except ValueError as error:
+            raise UpstreamFailed(FailureKind.INVALID_REQUEST) from error
+        try:
+            client = self._client(timeout if timeout >= usual else _whole(timeout))
             deadline = Deadline(self._clock, timeout)
-            response = client.invoke(FunctionName=target.function, InvocationType="RequestResponse", Payload=payload)
+            response = client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
             returned = _read(response["Payload"], deadline)
         except (TimeoutError, ReadTimeoutError, ConnectTimeoutError) as error:
             raise UpstreamFailed(FailureKind.TIMEOUT) from error
@@ -79,7 +86,7 @@ class FunctionUpstream:
             raise UpstreamFailed(FailureKind.UNREACHABLE) from error
         if response.get("FunctionError") or response["StatusCode"] != 200:
             raise UpstreamFailed(FailureKind.FUNCTION_ERROR)
-        return within_caps(returned)
+        return returned
 
     def _client(self, timeout: float) -> "LambdaClient":
         if timeout not in self._clients:

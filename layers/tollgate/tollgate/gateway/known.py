@@ -204,6 +204,8 @@ class KnownPayments:
             self.parts,
             call.catalogue,
             call.match,
+            call.request,
+            call.deadline,
             reason=reason,
             sentence="This payment was not charged and will not be used: sign a new one.",
             payment_response=response,

@@ -194,7 +194,15 @@ class PaidCall:
             route=call.match.route.id,
             reason=refusal.reason.value,
         )
-        return offer(self.parts, call.catalogue, call.match, reason=refusal.reason, sentence=refusal.sentence)
+        return offer(
+            self.parts,
+            call.catalogue,
+            call.match,
+            call.request,
+            call.deadline,
+            reason=refusal.reason,
+            sentence=refusal.sentence,
+        )
 
     def _chain_down(self, call: Call, down: ChainUnavailable) -> Outcome:
         self.parts.journal.record(Event.CHAIN_UNAVAILABLE, network=str(call.id.network), why=str(down))

@@ -7,8 +7,10 @@ Nothing is rewritten: the bytes that were priced are those that are claimed and 
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import Any
 from urllib.parse import unquote_plus
 
 from tollgate.errors import BadRequest
@@ -24,6 +26,10 @@ MAX_PRICED_BODY_BYTES = 256 * 1024
 MAX_BODY_DEPTH = 64
 # What a value in a query may be made of, and so what a tier may be called: nothing that has a second spelling.
 VALUE = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+
+# What a request is refused with, made of a code and what is wrong.
+_Refuse = Callable[[str, str], BadRequest]
+_ABSENT = object()
 
 _JSON_TYPE = re.compile(r"application/(?:[a-z0-9.-]+\+)?json(?:[ \t]*;[ \t]*charset=\"?utf-8\"?)?", re.IGNORECASE)
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
@@ -75,8 +81,20 @@ def price_of(choice: PriceChoice, value: str | None) -> tuple[Requirements, ...]
     return accepts
 
 
+def body_fields(fields: tuple[str, ...], request: Request) -> dict[str, Any]:
+    """Those of the fields that a request's JSON body has, by their names. Raises as ``priced``."""
+    if not fields:
+        return {}
+    refuse = [partial(_misread, name) for name in fields]
+    document = _body(fields, request, refuse)
+    if document is _ABSENT:
+        return {}
+    found = {name: _field(name, document, wrong) for name, wrong in zip(fields, refuse, strict=True)}
+    return {name: value for name, value in found.items() if value is not _ABSENT}
+
+
 def _in_query(choice: PriceChoice, raw_query: str) -> str | None:
-    found = _named(choice, raw_query)
+    found = _named(choice.field, raw_query, partial(_refused, choice))
     if len(found) > 1:
         raise _refused(choice, "price_field_repeated", "is given more than once")
     if found and VALUE.fullmatch(found[0]) is None:
@@ -84,47 +102,62 @@ def _in_query(choice: PriceChoice, raw_query: str) -> str | None:
     return found[0] if found else None
 
 
-def _named(choice: PriceChoice, raw_query: str) -> list[str]:
+def _named(field: str, raw_query: str, refuse: _Refuse) -> list[str]:
     """The values under the field's name; any other spelling of the name is refused."""
     if ";" in raw_query:
-        raise _refused(choice, "price_field_ambiguous", "may stand behind the query's semicolon, which some take for &")
-    name = choice.field.rsplit(".", 1)[-1]
+        raise refuse("price_field_ambiguous", "may stand behind the query's semicolon, which some take for &")
+    name = field.rsplit(".", 1)[-1]
     found = []
     for piece in raw_query.split("&"):
         given, _, value = piece.partition("=")
         if given == name:
             found.append(value)
         elif _plain(_decoded(given)) == _plain(name):
-            raise _refused(choice, "price_field_ambiguous", "is spelled in another way")
+            raise refuse("price_field_ambiguous", "is spelled in another way")
     return found
 
 
 def _in_body(choice: PriceChoice, request: Request) -> str | None:
-    if len(request.body) > MAX_PRICED_BODY_BYTES:
-        sentence = f"This request's price is in its body, which may have {MAX_PRICED_BODY_BYTES} bytes."
-        raise BadRequest(413, "request_body_too_large", sentence)
-    if _named(choice, request.raw_query):
-        raise _refused(choice, "price_field_ambiguous", "stands in the query too")
-    if not request.body:
-        # Nothing that anybody could read: how crawlers ask for an offer.
+    refuse = partial(_refused, choice)
+    document = _body((choice.field,), request, [refuse])
+    value = _ABSENT if document is _ABSENT else _field(choice.field, document, refuse)
+    if value is _ABSENT:
         return None
-    if _JSON_TYPE.fullmatch(request.headers.get("content-type", "")) is None:
-        sentence = "This request's price is in its body: send JSON, and say so (Content-Type: application/json)."
-        raise BadRequest(415, "body_not_json", sentence)
-    value = strict_json.loads(request.body, max_bytes=MAX_PRICED_BODY_BYTES, max_depth=MAX_BODY_DEPTH, floats=True)
-    for name in choice.field.split("."):
-        if not isinstance(value, Mapping):
-            raise _refused(choice, "price_value_malformed", "lies in something that is no object")
-        if any(key != name and _plain(key) == _plain(name) for key in value):
-            raise _refused(choice, "price_field_ambiguous", "is spelled in another way")
-        if name not in value:
-            return None
-        value = value[name]
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int):
-        raise _refused(choice, "price_value_malformed", "is neither text nor a whole number")
+        raise refuse("price_value_malformed", "is neither text nor a whole number")
     return str(value)
+
+
+def _body(fields: tuple[str, ...], request: Request, refuse: list[partial[BadRequest]]) -> Any:
+    """The body as JSON, or ``_ABSENT``."""
+    if len(request.body) > MAX_PRICED_BODY_BYTES:
+        sentence = f"This request's price is in its body, which may have {MAX_PRICED_BODY_BYTES} bytes."
+        raise BadRequest(413, "request_body_too_large", sentence)
+    for name, wrong in zip(fields, refuse, strict=True):
+        if _named(name, request.raw_query, wrong):
+            raise wrong("price_field_ambiguous", "stands in the query too")
+    if not request.body:
+        # Nothing that anybody could read: how crawlers ask for an offer.
+        return _ABSENT
+    if _JSON_TYPE.fullmatch(request.headers.get("content-type", "")) is None:
+        sentence = "This request's price is in its body: send JSON, and say so (Content-Type: application/json)."
+        raise BadRequest(415, "body_not_json", sentence)
+    return strict_json.loads(request.body, max_bytes=MAX_PRICED_BODY_BYTES, max_depth=MAX_BODY_DEPTH, floats=True)
+
+
+def _field(field: str, value: Any, refuse: _Refuse) -> Any:
+    """What lies under the field's name, or ``_ABSENT``."""
+    for name in field.split("."):
+        if not isinstance(value, Mapping):
+            raise refuse("price_value_malformed", "lies in something that is no object")
+        if any(key != name and _plain(key) == _plain(name) for key in value):
+            raise refuse("price_field_ambiguous", "is spelled in another way")
+        if name not in value:
+            return _ABSENT
+        value = value[name]
+    return value
 
 
 def _plain(name: str) -> str:
@@ -140,6 +173,10 @@ def _decoded(name: str) -> str:
             break
         name = once
     return name
+
+
+def _misread(field: str, code: str, why: str) -> BadRequest:
+    return BadRequest(400, code, f"The price depends on the body's field {field}, which {why}. Send it once.")
 
 
 def _refused(choice: PriceChoice, code: str, why: str) -> BadRequest:

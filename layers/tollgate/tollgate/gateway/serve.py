@@ -16,6 +16,7 @@ from tollgate.gateway.paid_call import PaidCall
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS
 from tollgate.gateway.payment_header import PaymentHeader, Sent
 from tollgate.gateway.ports import CatalogueSource
+from tollgate.gateway.price_quotes import PriceUnavailable, unavailable
 from tollgate.gateway.price_selection import priced
 from tollgate.gateway.result_links import RESULTS_PATH
 from tollgate.gateway.results import Results
@@ -90,7 +91,7 @@ class Gateway:
             return self._free(request, catalogue, match, header, deadline)
         if header is None:
             match = priced(match, request)
-            outcome = offer(self.parts, catalogue, match)
+            outcome = offer(self.parts, catalogue, match, request, deadline)
             self.parts.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
             return outcome
         if head:
@@ -123,7 +124,7 @@ class Gateway:
         try:
             sent = header.parse()
             try:
-                match = priced(declared, request, as_before=True)
+                match = self._as_before(declared, request, sent)
                 payment = self._as_offered(catalogue, match, sent)
             except BadRequest:
                 payment = None
@@ -140,27 +141,41 @@ class Gateway:
                     return before
                 payment = sent.as_offered(self._acceptable(catalogue, match))
             call = self._read(request, catalogue, match, payment, deadline)
+        except PriceUnavailable as down:
+            # Whether it is ours to take cannot be seen; what is on the books can (rule 1).
+            self.parts.journal.record(Event.PRICE_FAILED, route=declared.route.id, why=str(down))
+            return self._paid_before(request, catalogue, declared, header, deadline) or unavailable()
         except Refusal as refusal:
-            return self._refused(catalogue, priced(declared, request), refusal)
+            return self._refused(catalogue, priced(declared, request), request, deadline, refusal)
         outcome = self.paid_call.serve(call)
         if outcome.kind is Kind.NOTHING_TO_OFFER:
             # Of a request without a price there is more to say than that: 400, as without a payment.
             priced(declared, request)
         return outcome
 
-    def _refused(self, catalogue: Catalogue, match: Match, refusal: Refusal) -> Outcome:
+    def _refused(
+        self, catalogue: Catalogue, match: Match, request: Request, deadline: float, refusal: Refusal
+    ) -> Outcome:
         self.parts.journal.record(Event.PAYMENT_REFUSED, route=match.route.id, reason=refusal.reason.value)
-        return offer(self.parts, catalogue, match, reason=refusal.reason, sentence=refusal.sentence)
+        return offer(self.parts, catalogue, match, request, deadline, reason=refusal.reason, sentence=refusal.sentence)
 
     def _acceptable(self, catalogue: Catalogue, match: Match) -> tuple[Requirements, ...]:
         return acceptable(match.route, catalogue.payable_networks(), self.parts.now())
 
     def _payable(self, catalogue: Catalogue, match: Match, request: Request, sent: Sent) -> Match:
         """The match at its price; one that has none any more only for a payment of what it cost before (rule 8)."""
-        found = priced(match, request, as_before=True)
+        found = self._as_before(match, request, sent)
         if found.route.accepts or self._as_offered(catalogue, found, sent) is not None:
             return found
         return priced(match, request)
+
+    def _as_before(self, match: Match, request: Request, sent: Sent) -> Match:
+        """The match at all that this request may be paid at, among it a computed price that this payment shows.
+
+        Raises ``BadRequest`` or ``PriceUnavailable``.
+        """
+        accepted = sent.payment.accepted if isinstance(sent.payment, PaymentPayload) else None
+        return self.parts.quotes.honoured(priced(match, request, as_before=True), request, accepted)
 
     def _as_offered(self, catalogue: Catalogue, match: Match, sent: Sent) -> PaymentPayload | None:
         """The payment, if it pays what this catalogue offers."""

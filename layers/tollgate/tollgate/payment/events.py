@@ -14,6 +14,7 @@ class Event(StrEnum):
     """What happened; each is also the name of a metric that counts it."""
 
     OFFER_MADE = "offer.made"
+    PRICE_FAILED = "price.failed"
     PAYMENT_VERIFIED = "payment.verified"
     PAYMENT_REFUSED = "payment.refused"
     PAYMENT_CLAIMED = "payment.claimed"

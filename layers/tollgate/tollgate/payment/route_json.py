@@ -7,9 +7,11 @@ of earlier versions are read, and earlier versions refuse what they would sell w
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from tollgate.errors import ConfigurationError
+from tollgate.payment.computed_price import ComputedPrice, FormerComputedPrice
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
@@ -98,6 +100,12 @@ def _route_out(route: Route) -> dict[str, Any]:
         out["feeBps"] = route.fee_bps
     if route.former:
         out["former"] = [{"choice": _choice_out(f.choice), "until": f.until} for f in route.former]
+    if route.computed is not None:
+        out["computed"] = _computed_out(route.computed)
+    if route.former_computed:
+        out["formerComputed"] = [
+            {"computed": _computed_out(f.computed), "until": f.until} for f in route.former_computed
+        ]
     return out
 
 
@@ -106,7 +114,10 @@ def _route_in(item: object) -> Route:
         item,
         "id", "method", "pattern", "accepts", "previous", "upstream", "description", "mimeType",
         "sourceAddressResends",
-        optional=("choice", "feeBps", "former", "free", "input", "limits", "output", "owner", "revision"),
+        optional=(
+            "choice", "computed", "feeBps", "former", "formerComputed", "free", "input", "limits", "output", "owner",
+            "revision",
+        ),
     )  # fmt: skip
     previous = (_fields(p, "requirements", "until") for p in _list(data["previous"], "previous"))
     return Route(
@@ -132,6 +143,11 @@ def _route_in(item: object) -> Route:
         former=tuple(
             FormerChoice(_choice_in(f["choice"]), _whole(f["until"], "until"))
             for f in (_fields(item, "choice", "until") for item in _list(data.get("former", []), "former"))
+        ),
+        computed=_computed_in(data["computed"]) if "computed" in data else None,
+        former_computed=tuple(
+            FormerComputedPrice(_computed_in(f["computed"]), _whole(f["until"], "until"))
+            for f in (_fields(f, "computed", "until") for f in _list(data.get("formerComputed", []), "formerComputed"))
         ),
     )
 
@@ -212,6 +228,32 @@ def _choice_in(item: object) -> PriceChoice:
         tiers=tuple(Tier(_text(t["value"], "value"), _accepts_in(t["accepts"], "accepts")) for t in tiers),
         absent=None if data["absent"] is None else _text(data["absent"], "absent"),
         otherwise=_accepts_in(data["otherwise"], "otherwise"),
+    )
+
+
+def _computed_out(computed: ComputedPrice) -> dict[str, Any]:
+    return {
+        "function": computed.function,
+        "low": [r.to_json() for r in computed.low],
+        "high": [r.to_json() for r in computed.high],
+        "fields": list(computed.fields),
+        "validSeconds": computed.valid_seconds,
+        "timeoutSeconds": computed.timeout_seconds,
+    }
+
+
+def _computed_in(item: object) -> ComputedPrice:
+    data = _fields(item, "function", "low", "high", "fields", "validSeconds", "timeoutSeconds")
+    low, high = _accepts_in(data["low"], "low"), _accepts_in(data["high"], "high")
+    if not low or [replace(r, amount=0) for r in low] != [replace(r, amount=0) for r in high]:
+        raise ValueError("low and high must be the same requirements, but for their amounts")
+    return ComputedPrice(
+        function=str(FunctionName.parse(_text(data["function"], "function"))),
+        low=low,
+        high=high,
+        fields=tuple(_text(name, "fields") for name in _list(data["fields"], "fields")),
+        valid_seconds=_whole(data["validSeconds"], "validSeconds"),
+        timeout_seconds=_seconds(data["timeoutSeconds"]),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tollgate.payment.computed_price import ComputedPrice, FormerComputedPrice
 from tollgate.payment.price_choice import FormerChoice, PriceChoice
 from tollgate.payment.rate_limits import RouteLimits
 from tollgate.payment.states import Flow
@@ -67,6 +68,7 @@ class Route:
     ``input`` and ``output`` are what its seller declares for discovery, as JSON (``wire.bazaar``); they bind nobody.
     ``choice``: what it costs depends on the request; then ``accepts`` is empty, and who forgets to ask offers nothing.
     ``former`` are choices of before that some buyer may still hold an offer of.
+    ``computed``: a function is asked what it costs; the same holds, and ``former_computed`` are those of before.
     ``limits``: how often it may be bought.
     ``free``: passed through without payment; it accepts none, so there is nothing to take by mistake.
     ``owner``: whose it is; ``None`` is the operator. Who is paid is a term of each price (payTo), not this.
@@ -88,6 +90,8 @@ class Route:
     free: bool = False
     choice: PriceChoice | None = None
     former: tuple[FormerChoice, ...] = ()
+    computed: ComputedPrice | None = None
+    former_computed: tuple[FormerComputedPrice, ...] = ()
     limits: RouteLimits | None = None
     owner: Address | None = None
     revision: int = 0
@@ -100,7 +104,9 @@ class Route:
 
     @property
     def terms(self) -> tuple[Requirements, ...]:
-        """Everything that it offers now, to whatever request."""
+        """Everything that it offers now, to whatever request; of what is computed, the least and the most."""
+        if self.computed is not None:
+            return (*self.computed.low, *self.computed.high)
         return self.accepts if self.choice is None else self.choice.terms
 
     @property
@@ -110,6 +116,7 @@ class Route:
             *self.terms,
             *(previous.requirements for previous in self.previous),
             *(requirements for former in self.former for requirements in former.choice.terms),
+            *(requirements for former in self.former_computed for requirements in former.computed.low),
         )
 
 

@@ -21,6 +21,8 @@ from typing import Any
 from tollgate.wire.primitives import Address, Bytes32, Network
 
 X402_VERSION = 2
+# The field of ``extra`` by which an offer is known again; a payment that does not send it back pays for nothing.
+QUOTE = "quote"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from tollgate.wire import headers
 from tollgate.wire.fields import Fields, parse_price
-from tollgate.wire.models import ExactPayload, PaymentRequired, Requirements, Resource, SettleResponse
+from tollgate.wire.models import QUOTE, ExactPayload, PaymentRequired, Requirements, Resource, SettleResponse
 from tollgate.wire.parse import check_scheme, check_version, read_exact_payload
 from tollgate.wire.primitives import Address, Network
 
@@ -72,8 +72,11 @@ def read_requirements(
 
 
 def offer_to_json(required: PaymentRequired, names: Mapping[Network, str]) -> dict[str, Any] | None:
-    """The 402's body: what a v1 client can pay, or ``None`` when it can pay nothing of it."""
-    named = [(names[r.network], r) for r in required.accepts if r.network in names]
+    """The 402's body: what a v1 client can pay, or ``None`` when it can pay nothing of it.
+
+    Its payment sends no ``extra`` back: it cannot pay an offer that is known by a quote.
+    """
+    named = [(names[r.network], r) for r in required.accepts if r.network in names and QUOTE not in r.extra]
     usual = [(name, r) for name, r in named if name in CLIENT_NETWORKS]
     if not named:
         return None

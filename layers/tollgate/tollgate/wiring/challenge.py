@@ -11,7 +11,8 @@ from tollgate.gateway.catalogue_cache import CatalogueCache
 from tollgate.gateway.challenge import Challenger
 from tollgate.ledger.routes import RoutesTable
 from tollgate.settings import read_catalogue_settings, read_settings
-from tollgate.wiring.shared import AWS
+from tollgate.wiring.shared import AWS, SecretReader
+from tollgate.wiring.upstreams import make_quotes
 
 
 def make_challenger(logger: Logger, metrics: Metrics) -> Challenger:
@@ -20,4 +21,6 @@ def make_challenger(logger: Logger, metrics: Metrics) -> Challenger:
     own = read_catalogue_settings(os.environ)
     table = RoutesTable(boto3.client("dynamodb", config=AWS), own.routes_table, settings.network_ids)
     journal = PowertoolsJournal(logger, metrics)
-    return Challenger(CatalogueCache(table.load, time.time), own.public_base_url, journal)
+    itself = (os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),)
+    quotes = make_quotes(itself, own.quote_key_secret, SecretReader(), journal)
+    return Challenger(CatalogueCache(table.load, time.time), own.public_base_url, journal, quotes)

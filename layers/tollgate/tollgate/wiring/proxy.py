@@ -29,7 +29,7 @@ from tollgate.payment.routes import Route, Snapshot
 from tollgate.settings import Settings, read_ledger_settings, read_proxy_settings, read_settings
 from tollgate.wiring.settler import make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
-from tollgate.wiring.upstreams import make_upstreams
+from tollgate.wiring.upstreams import make_quotes, make_upstreams, own_functions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -76,6 +76,7 @@ def make_gateway(logger: Logger, metrics: Metrics, own: "Callable[[Settings, str
         chains=chains,
         settler=make_settler(settings, ledger, chains, secret, journal),
         upstream=make_upstreams(ledger, proxy, domain, secret) if goods is None else goods.upstream,
+        quotes=make_quotes(own_functions(ledger), proxy.quote_key_secret, secret, journal),
         clock=time.time,
         sleep=time.sleep,
         new_token=new_token,

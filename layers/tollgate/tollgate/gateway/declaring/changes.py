@@ -8,6 +8,7 @@ from typing import Any
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.declaring.rate_limits import rate
 from tollgate.gateway.pricing import format_dollars
+from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.revisions import RouteChange
@@ -80,17 +81,25 @@ def of_record(current: Sequence[Route], wanted: Sequence[Route]) -> tuple[RouteC
 
 def still_accepted(routes: Sequence[Route], now: int) -> list[str]:
     """One line for each previous price that buyers may still pay (rule 8)."""
-    return [
-        f"{_name(route)}: {price(p.requirements)} on {network_info(p.requirements.network).name}"
-        f" stays acceptable for {p.until - now} s"
-        for route in routes
-        for p in route.previous
-    ] + [
-        f"{_name(route)}: the prices by {f.choice.where.value}.{f.choice.field} of before"
-        f" stay acceptable for {f.until - now} s"
-        for route in routes
-        for f in route.former
-    ]
+    return (
+        [
+            f"{_name(route)}: {price(p.requirements)} on {network_info(p.requirements.network).name}"
+            f" stays acceptable for {p.until - now} s"
+            for route in routes
+            for p in route.previous
+        ]
+        + [
+            f"{_name(route)}: the prices by {f.choice.where.value}.{f.choice.field} of before"
+            f" stay acceptable for {f.until - now} s"
+            for route in routes
+            for f in route.former
+        ]
+        + [
+            f"{_name(route)}: what {f.computed.function} said before stays acceptable for up to {f.until - now} s"
+            for route in routes
+            for f in route.former_computed
+        ]
+    )
 
 
 def jumps(current: Sequence[Route], wanted: Sequence[Route]) -> list[str]:
@@ -113,7 +122,9 @@ def jumps(current: Sequence[Route], wanted: Sequence[Route]) -> list[str]:
 
 def _amounts(route: Route) -> dict[tuple[str, ...], Requirements]:
     """Each price by tier, network and token."""
-    if route.choice is None:
+    if route.computed is not None:
+        tiers = {"min": route.computed.low, "max": route.computed.high}
+    elif route.choice is None:
         tiers = {"": route.accepts}
     else:
         tiers = {t.value: t.accepts for t in route.choice.tiers} | {"any other value": route.choice.otherwise}
@@ -143,6 +154,18 @@ def _choice_facts(choice: PriceChoice) -> dict[str, str]:
     return facts | {f"any other {by} on {network_info(r.network).name}": price(r) for r in choice.otherwise}
 
 
+def _computed_facts(computed: ComputedPrice) -> dict[str, str]:
+    facts = {
+        "price": f"computed by {computed.function}",
+        "price from the body's": ", ".join(computed.fields),
+        "price valid for": f"{computed.valid_seconds} s",
+        "price timeout": f"{computed.timeout_seconds:g} s",
+    }
+    for what, terms in (("min", computed.low), ("max", computed.high)):
+        facts |= {f"{what} price on {network_info(r.network).name}": price(r) for r in terms}
+    return facts
+
+
 def _name(route: Route) -> str:
     return f"{route.method} {route.pattern}"
 
@@ -151,10 +174,12 @@ def _facts(route: Route) -> dict[str, str]:
     facts = {"price": "free"} if route.free else {}
     if route.choice is not None:
         facts |= _choice_facts(route.choice)
+    if route.computed is not None:
+        facts |= _computed_facts(route.computed)
     facts["networks"] = ", ".join(dict.fromkeys(network_info(r.network).name for r in route.terms))
     for r in route.terms:
         network = network_info(r.network).name
-        if route.choice is None:
+        if route.choice is None and route.computed is None:
             facts[f"price on {network}"] = price(r)
         facts[f"paid to on {network}"] = str(r.pay_to)
         facts[f"token on {network}"] = f"{r.asset} {r.extra.get('name', '')} {r.extra.get('version', '')}"

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from tollgate.errors import ConfigurationError
 from tollgate.gateway.declaring.addresses import read_address
+from tollgate.gateway.declaring.computed_price import is_computed, read_computed
 from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.gateway.declaring.price_choice import is_choice, read_choice
 from tollgate.gateway.declaring.problems import Findings, Problem, did_you_mean
 from tollgate.gateway.declaring.tree import Kind, Node, fields_of, text_of
 from tollgate.gateway.pricing import parse_amount, parse_dollars
+from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.networks import NETWORKS, Asset, NetworkInfo, network_info
 from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.states import Flow
@@ -30,14 +32,17 @@ class _Price:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a route offers: to every request the same, or by ``choice``; empty when anything is wrong."""
+    """What a route offers: to every request the same, by ``choice``, or as ``computed``; empty when that is wrong."""
 
     accepts: tuple[Requirements, ...] = ()
     choice: PriceChoice | None = None
+    computed: ComputedPrice | None = None
 
     @property
     def offers(self) -> tuple[tuple[Requirements, ...], ...]:
         """Every list of requirements that some 402 may hold."""
+        if self.computed is not None:
+            return (self.computed.longest,)
         if self.choice is None:
             return (self.accepts,)
         return (*(tier.accepts for tier in self.choice.tiers), self.choice.otherwise)
@@ -77,6 +82,8 @@ def read_prices(
 
     if node is None:
         return Prices()
+    if is_computed(node):
+        return Prices(computed=read_computed(node, method, read_price, facts, findings))
     if is_choice(node):
         return Prices(choice=read_choice(node, method, read_price, findings))
     return Prices(read_price(node))
@@ -136,7 +143,7 @@ def _price(node: Node, findings: Findings) -> _Price | None:
             node.line,
             node.at,
             'must be a text such as "$0.01", or free, or {amount: "10000", asset: USDC},'
-            " or {by: query.size, tiers: {...}}",
+            ' or {by: query.size, tiers: {...}}, or {function: NAME, min: "$0.01", max: "$1"}',
         )
         return None
     fields = fields_of(node, findings, ("amount", "asset"))

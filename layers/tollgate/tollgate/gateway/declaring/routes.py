@@ -126,6 +126,7 @@ def read_route(
         pattern=path,
         accepts=prices.accepts,
         choice=prices.choice,
+        computed=prices.computed,
         limits=read_limit(fields.get("limit"), findings),
         previous=(),
         upstream=upstream or _UNREAD,

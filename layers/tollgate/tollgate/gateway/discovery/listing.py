@@ -4,7 +4,7 @@ A route that costs nothing, that waits for gas, or that stands at a place of our
 secret and its earlier prices stay inside, since nothing here hands on a ``Route``.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +28,15 @@ class Listed:
     """One priced route as the public sees it.
 
     ``accepts`` is all that some request to it is offered; ``choice``, where it costs not the same for all, says which
-    for what. ``input`` and ``output`` are its seller's declarations, or ``None``.
+    for what. ``computed_for``: it is computed, between the least and the most of ``accepts``, and an offer is good for
+    at most so many seconds. ``input`` and ``output`` are its seller's declarations, or ``None``.
     """
 
     method: str
     pattern: str
     accepts: tuple[Requirements, ...]
     choice: PriceChoice | None
+    computed_for: int | None
     description: str
     mime_type: str
     input: Mapping[str, Any] | None
@@ -50,6 +52,14 @@ class Listed:
 
     def depends_on(self) -> dict[str, Any] | None:
         """Which part of a request decides on its price, and how, as JSON; ``None`` where nothing does."""
+        if self.computed_for is not None:
+            bounds = {"minimum": min, "maximum": max}
+            return {
+                "in": "request",
+                "computed": True,
+                **{name: [r.to_json() for r in self._bound(bound)] for name, bound in bounds.items()},
+                "validSeconds": self.computed_for,
+            }
         if self.choice is None:
             return None
         out: dict[str, Any] = {"in": self.choice.where.value, "name": self.choice.field, "prices": []}
@@ -59,6 +69,13 @@ class Listed:
             said = {"accepts": [requirements.to_json() for requirements in offers]}
             out["prices"].append(said if value is None else {"value": value, **said})
         return out
+
+    def _bound(self, bound: Callable[..., Requirements]) -> list[Requirements]:
+        """The least or the most for each network and token."""
+        kinds = dict.fromkeys((r.network, r.asset) for r in self.accepts)
+        return [
+            bound((r for r in self.accepts if (r.network, r.asset) == kind), key=lambda r: r.amount) for kind in kinds
+        ]
 
     def declaration(self) -> dict[str, Any]:
         """The ``bazaar`` extension for all paths of the route; it always says the method."""
@@ -106,6 +123,7 @@ def _listed(route: Route, accepts: tuple[Requirements, ...]) -> Listed:
         route.pattern,
         accepts,
         route.choice,
+        None if route.computed is None else route.computed.valid_seconds,
         route.description,
         route.mime_type,
         route.input,

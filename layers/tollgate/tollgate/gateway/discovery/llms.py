@@ -56,6 +56,10 @@ def _line(one: Listed, base_url: str) -> str:
     if one.choice is not None:
         by_value = "; ".join(f"{'else' if value is None else value}: {_prices(offers)}" for value, offers in one.tiers)
         prices = f"by `{one.choice.field}` in the {one.choice.where.value} ({by_value})"
+    if one.computed_for is not None:
+        prices = (
+            f"computed for each request ({prices}: the least and the most); an offer is good for {one.computed_for} s"
+        )
     first = " (settled before it runs)" if flow_of(one.accepts[0]) is Flow.UPFRONT else ""
     what = f". {one.description}" if one.description else ""
     return f"- `{one.method} {base_url}{one.pattern}`: {prices}{first}{what}"
