@@ -1,7 +1,7 @@
 """``tollgate owner``: which wallets may register routes of their own on this stack, where, and on which terms."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tollgate.errors import ConfigurationError, LostRace
@@ -11,14 +11,18 @@ from tollgate.gateway.declaring.changes import of_record
 from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.gateway.declaring.upstream_functions import function_problem
 from tollgate.gateway.path_pattern import PathPattern, is_reserved
+from tollgate.ledger.dynamo import Table
 from tollgate.ledger.owners import OwnerRow, OwnersTable, put, remove
+from tollgate.ledger.payment_items import fee_keys
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.function_names import FunctionName
+from tollgate.payment.networks import NetworkInfo
 from tollgate.payment.owners import Owner, check_path, overlap
 from tollgate.payment.routes import Route
-from tollgate.wire.primitives import Address
+from tollgate.wire.primitives import Address, Network
 from tollgate_cli import receivers
 from tollgate_cli.aws import Aws
+from tollgate_cli.money import amount
 from tollgate_cli.result import Result
 from tollgate_cli.routes_commands import operator
 from tollgate_cli.stack import Stack, read_stack
@@ -35,7 +39,7 @@ def run(args: argparse.Namespace, aws: Aws, now: int) -> Result:
             case "owner remove":
                 return _remove(args, stack, aws, routes, owners, now)
             case _:
-                return _list(stack, routes, owners)
+                return _list(stack, routes, owners, Table(aws.dynamodb, stack.payments_table))
     except LostRace as lost:
         raise ConfigurationError(
             "somebody changed routes or owners meanwhile: nothing was written, try again"
@@ -87,16 +91,44 @@ def _remove(
     return Result(document, [f"{address} may register nothing on {stack.name} any more", *gone])
 
 
-def _list(stack: Stack, routes: RoutesTable, owners: OwnersTable) -> Result:
+def _list(stack: Stack, routes: RoutesTable, owners: OwnersTable, payments: Table) -> Result:
     current = routes.load().routes
     rows = owners.all()
     lines: list[str] = []
+    documents: list[dict[str, Any]] = []
     for row in rows:
+        fees = [fee for info in stack.facts.networks for fee in _fees(row.owner.address, info, stack, payments)]
         lines += [str(row.owner.address), *_lines(row.owner, _count(current, row))]
+        lines += [f"    fees so far: {amount(fee.atomic, fee.network, fee.asset)}" for fee in fees]
+        documents.append(_document(row.owner, _count(current, row)) | {"fees": [fee.to_json() for fee in fees]})
     if not rows:
         lines = [f"only you have routes on {stack.name}: tollgate owner set lets a wallet register its own"]
-    documents = [_document(row.owner, _count(current, row)) for row in rows]
     return Result({"stack": stack.name, "owners": documents}, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fee:
+    """What an owner has come to owe in one token, in atomic units, by so many payments."""
+
+    network: Network
+    asset: Address
+    atomic: int
+    payments: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "network": str(self.network),
+            "asset": str(self.asset),
+            "amount": str(self.atomic),
+            "payments": self.payments,
+        }
+
+
+def _fees(owner: Address, info: NetworkInfo, stack: Stack, payments: Table) -> list[_Fee]:
+    asset = info.asset(stack.facts.asset).address
+    found = payments.get_many(fee_keys(str(info.network), asset.lower, owner)).values()
+    fee = _Fee(info.network, asset, sum(i["amount"] for i in found), sum(i["payments"] for i in found))
+    return [fee] if fee.payments else []
 
 
 def _check_apart(owner: Owner, others: list[Owner], routes: list[Route], stack: Stack, aws: Aws) -> None:
@@ -107,12 +139,12 @@ def _check_apart(owner: Owner, others: list[Owner], routes: list[Route], stack: 
     taken = {address: f"the owner {other.address}" for other in others for address in other.pay_to}
     taken |= dict.fromkeys(receivers.of_routes(routes, stack.facts.pay_to), "this stack or another owner's route")
     taken |= {address: f"the seller {s.name}" for s in receivers.sellers_of(stack, aws) for address in s.pay_to}
-    tokens = {
-        asset.address: f"nobody: it is the token {asset.symbol}" for i in stack.facts.networks for asset in i.assets
-    }
+    tokens = {asset.address: asset.symbol for i in stack.facts.networks for asset in i.assets}
     for address in owner.pay_to:
-        if (whose := (taken | tokens).get(address)) is not None:
+        if (whose := taken.get(address)) is not None:
             raise ConfigurationError(f"{address} is where {whose} is paid: an owner needs an address of its own")
+        if address in tokens:
+            raise ConfigurationError(f"{address} is the token {tokens[address]} itself: money sent there is lost")
 
 
 def _check_covers(owner: Owner, theirs: list[Route]) -> None:

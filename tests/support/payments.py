@@ -39,6 +39,7 @@ def some_claim(
     network: Network = NETWORK,
     route: str = "weather",
     route_owner: Address | None = None,
+    fee_bps: int = 0,
 ) -> Claim:
     """A claim of a fresh payment."""
     id = PaymentId(network, ASSET, payer or some_address(), nonce or some_word())
@@ -60,6 +61,7 @@ def some_claim(
         lease_until=lease_until,
         flow=flow,
         route_owner=route_owner,
+        fee_bps=fee_bps,
     )
 
 

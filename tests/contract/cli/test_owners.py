@@ -7,7 +7,9 @@ import pytest
 
 from tests.contract.cli.shell import NOW, Operator
 from tests.contract.cli.test_sellers import ADD
+from tollgate.ledger.dynamo import Put
 from tollgate.ledger.owners import OwnersTable, put
+from tollgate.ledger.payment_items import fee_keys
 from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.owners import Owner
 from tollgate.payment.routes import Route
@@ -90,7 +92,7 @@ def test_a_new_fee_holds_for_the_routes_that_there_are(operator: Operator) -> No
         ((OTHER, "--path", "/b/"), "plain segments"),
         ((OTHER, "--path", "/b", "--pay-to", OWNER), "where the owner"),
         ((OTHER, "--path", "/b", "--pay-to", "0x" + "5e" * 20), "where this stack"),
-        ((OTHER, "--path", "/b", "--pay-to", "0x036CbD53842c5426634e7929541eC2318f3dCF7e"), "it is the token USDC"),
+        ((OTHER, "--path", "/b", "--pay-to", "0x036CbD53842c5426634e7929541eC2318f3dCF7e"), "is the token USDC itself"),
         ((OTHER, "--path", "/b", "--function", "report"), "UpstreamFunctionArns"),
         (("0x" + "0" * 40, "--path", "/b"), "zero address"),
         (("0x12", "--path", "/b"), "40 hex digits"),
@@ -122,6 +124,19 @@ def test_an_owner_and_a_seller_elsewhere_are_not_paid_at_one_address(operator: O
     operator.run("owner", "remove", seller)
     operator.run("seller", "add", "tea-shop", *ADD)
     assert "the seller tea-shop" in operator.run("owner", "set", seller, "--path", "/acme", code=1)[1]
+
+
+def test_fees_are_summed_by_owner_and_token(operator: Operator) -> None:
+    """What the books say that it owes, over all shards."""
+    operator.run("owner", "set", OWNER, "--path", "/acme", "--fee-bps", "250")
+    keys = fee_keys("eip155:84532", "0x036cbd53842c5426634e7929541ec2318f3dcf7e", Address.parse(OWNER))
+    for key, fee in ((keys[0], 250), (keys[31], 500)):
+        operator.payments.write(Put({"pk": key, "amount": fee, "payments": 1}))
+    assert "    fees so far: $0.00075 USDC on base-sepolia" in operator.run("owner", "list")[0]
+    (document,) = json.loads(operator.run("owner", "list", "--json")[0])["owners"]
+    assert [(fee["network"], fee["amount"], fee["payments"]) for fee in document["fees"]] == [
+        ("eip155:84532", "750", 2)
+    ]
 
 
 def test_a_change_at_the_same_moment_is_not_written_over(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,13 +41,16 @@ def table(functions: Functions) -> RoutesTable:
 def test_what_an_owner_registers_is_sold_and_paid_to_the_owner(
     functions: Functions, seat: Seat, upstream: CountingUpstream, chain: Chain
 ) -> None:
-    """From the declaration to the money, with nobody's file in between."""
+    """From the declaration to the money, with nobody's file in between; the fee is owed, not withheld."""
+    seat.admit(fee_bps=250)
     made = seat.ask("POST", ROUTES, declared(upstream={"url": upstream.url + "/tea"}))
     assert (made.status, made.headers["location"]) == (201, f"{ROUTES}/tea")
     functions.invoke("reconcile", {})
     payment = functions.sign(functions.buyer(), functions.offer("GET", "/acme/tea"))
     assert functions.request("GET", "/acme/tea", payment=payment).status == 200
     assert chain.balance(seat.account.address) == 100_000_000 + 10_000
+    rows = functions.client("dynamodb").scan(TableName=functions.resource("PaymentsTable"))["Items"]
+    assert [row["amount"]["N"] for row in rows if row["pk"]["S"].startswith("FEE#")] == ["250"]
 
 
 def test_a_route_is_read_as_it_was_declared(functions: Functions, seat: Seat) -> None:

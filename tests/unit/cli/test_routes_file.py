@@ -489,6 +489,21 @@ def test_without_a_stack_what_only_a_stack_decides_is_a_note(tmp_path: Path) -> 
     assert "more than the 6" in problem_of(tmp_path, local.replace("$0.01", "$0.0000001"), stand_in())
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("feeBps: 250", "say owner"),
+        (f'owner: "{PAY_TO}"\nfeeBps: 10001', "from 0 to 10000"),
+        (f'owner: "{PAY_TO}"\nfeeBps: 2.5', "whole hundredths"),
+        (f'owner: "{PAY_TO}"\nfeeBps: -1', "whole hundredths"),
+        (f'owner: "{PAY_TO}"\nflow: upfront\nfeeBps: 250', "paid back"),
+    ],
+)
+def test_a_fee_that_nobody_could_owe_is_refused(tmp_path: Path, more: str, why: str) -> None:
+    """Whole basis points, of an owner, and of what is never given back."""
+    assert why in problem_of(tmp_path, GOOD + more + "\n")
+
+
 def test_an_owner_is_an_address_in_any_case_and_none_is_the_operator(tmp_path: Path) -> None:
     """Compared as bytes: one wallet is one owner, however it is spelled (threat 7)."""
     assert one(tmp_path, GOOD).owner is None

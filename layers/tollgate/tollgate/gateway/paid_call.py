@@ -232,6 +232,7 @@ class PaidCall:
             lease_until=int(call.deadline) + LEASE_MARGIN_SECONDS,
             flow=examined.flow,
             route_owner=call.match.route.owner,
+            fee_bps=call.match.route.fee_bps,
         )
 
     def _execute(self, call: Call, payment: Payment) -> Outcome:

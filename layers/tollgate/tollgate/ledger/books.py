@@ -1,7 +1,8 @@
 """The books: what happens once when money moved. Settled, receipt, log row and revenue are one transaction.
 
 One Transfer log pays one payment (threats 74, 114): its row is put only where none stands. Revenue
-counters are sharded by the payment id and live only inside these transactions (rule 4, threat 96).
+counters are sharded by the payment id and live only inside these transactions (rule 4, threat 96), and so is what
+owners owe the operator as a fee.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from tollgate.ledger.dynamo import Delete, Put, Table, TransactionCancelled, Upd
 from tollgate.ledger.moves import move
 from tollgate.ledger.payers import enter_again, leave
 from tollgate.ledger.payment_items import (
+    fee_key,
     log_key,
     payment_key,
     read_payment,
@@ -53,7 +55,8 @@ class Books:
         receipt = self._receipt(payment, proof, ours, now)
         revenue = self._revenue(payment, 1)
         try:
-            self._table.transact([update, receipt, self._log_row(payment, proof), revenue, *leave(payment)])
+            log = self._log_row(payment, proof)
+            self._table.transact([update, receipt, log, *self._fee(payment, 1), revenue, *leave(payment)])
         except TransactionCancelled as lost:
             current = self._get(payment)
             if current is not None and current.state is State.SETTLED:
@@ -134,6 +137,7 @@ class Books:
                 ),
                 Update(receipt_key(payment.id), "SET reversed_at = :now", "attribute_exists(pk)", {":now": now}),
                 self._revenue(payment, -1),
+                *self._fee(payment, -1),
                 *enter_again(payment),
                 *self._nothing_due(payment, now),
             ]
@@ -193,6 +197,14 @@ class Books:
             None,
             {":amount": sign * payment.claim.authorization.value, ":count": sign},
         )
+
+    def _fee(self, payment: Payment, sign: int) -> list[Write]:
+        """What the route's owner owes the operator; it was agreed on at the claim, and comes and goes with revenue."""
+        owner, fee = payment.claim.route_owner, payment.claim.fee
+        if owner is None or not fee:
+            return []
+        values: dict[str, Value] = {":amount": sign * fee, ":count": sign}
+        return [Update(fee_key(payment, owner), "ADD amount :amount, payments :count", None, values)]
 
     def _get(self, payment: Payment) -> Payment | None:
         item = self._table.get(payment_key(payment.id))

@@ -9,6 +9,7 @@
     RES#<hash of a link's token>  where a paid result is fetched later (results.py)
     RFD#<digest>                  settled first and not served: what is owed back to the payer
     REV#<network>#<asset>#<payTo>#<shard>   revenue, sharded
+    FEE#<network>#<asset>#<owner>#<shard>   what a route's owner owes the operator of it, sharded
     RVS#<digest>#<fence>          a reversal, with its negative revenue
     WAIT#<digest>                 who waits for the outcome
     FSG#<payer>#<nonce>           a fresh signature that was used
@@ -76,6 +77,17 @@ def revenue_key(payment: Payment) -> str:
     return f"REV#{payment.id.network}#{payment.id.asset.lower}#{pay_to}#{shard}"
 
 
+def fee_keys(network: str, asset: str, owner: Address) -> list[str]:
+    """Keys of all shards of what an owner owes, in one token."""
+    return [f"FEE#{network}#{asset}#{owner.lower}#{shard}" for shard in range(REVENUE_SHARDS)]
+
+
+def fee_key(payment: Payment, owner: Address) -> str:
+    """Key of the shard that this payment's fee counts in."""
+    shard = int(payment.id.digest[:8], 16) % REVENUE_SHARDS
+    return fee_keys(str(payment.id.network), payment.id.asset.lower, owner)[shard]
+
+
 def work_shard(digest: str) -> str:
     """Partition of the work list that a payment belongs to."""
     return f"w{int(digest[8:16], 16) % WORK_SHARDS}"
@@ -131,6 +143,7 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "of_payer": claim.id.payer.lower,
         "of_owner": None if claim.route_owner is None else claim.route_owner.lower,
         "listed_at": listed_at(claim.claimed_at, claim.id.digest),
+        "fee_bps": claim.fee_bps or None,
     }
 
 
@@ -166,6 +179,7 @@ def read_payment(item: Item) -> Payment:
             # Payments of earlier versions do not say.
             flow=Flow(item.get("flow", Flow.AUTHORIZATION)),
             route_owner=Address.parse(item["of_owner"]) if "of_owner" in item else None,
+            fee_bps=item.get("fee_bps", 0),
         ),
         state=State(item["state"]),
         fence=item["fence"],
@@ -224,6 +238,7 @@ def receipt_item(payment: Payment, proof: TransferProof, ours: bool, now: int) -
         "payer": payment.id.payer.lower,
         "pay_to": payment.claim.authorization.to.lower,
         "amount": payment.claim.authorization.value,
+        "fee": payment.claim.fee or None,
         "nonce": str(payment.id.nonce),
         "route": payment.claim.route,
         "resource_url": payment.claim.resource_url,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tollgate.payment.fees import fee_of
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.settlement import SettleRequest
 from tollgate.payment.states import Flow, State
@@ -19,7 +20,7 @@ class Claim:
     ``owner`` is this invocation's random token; ``identifier`` the SHA-256 of the buyer's
     payment-identifier, ``identifier_secret`` whether it is long enough to prove anything (rule 6);
     ``counted`` whether the payer's row counts it (those of earlier versions it does not); ``route_owner`` whose the
-    route was then, ``None`` for the operator's.
+    route was then, ``None`` for the operator's, and ``fee_bps`` what the owner owed the operator of it.
     """
 
     id: PaymentId
@@ -40,6 +41,12 @@ class Claim:
     counted: bool = True
     flow: Flow = Flow.AUTHORIZATION
     route_owner: Address | None = None
+    fee_bps: int = 0
+
+    @property
+    def fee(self) -> int:
+        """What the owner owes the operator once this is settled, in atomic units."""
+        return 0 if self.route_owner is None else fee_of(self.authorization.value, self.fee_bps)
 
 
 # In a payment's history: somebody was told 503, the outcome is not known.

@@ -106,7 +106,7 @@ def read_route(
         findings,
     )
     owner = read_address(fields["owner"], findings, "nobody can sign in as it") if "owner" in fields else None
-    fee = _fee(fields.get("feeBps"), owned="owner" in fields, findings=findings)
+    fee = _fee(fields.get("feeBps"), "owner" in fields, flow, findings)
     resends = fields.get("sourceAddressResends")
     if resends is not None and resends.kind is not Kind.FLAG:
         findings.add(resends.line, resends.at, "must be true or false")
@@ -188,7 +188,7 @@ def _max_timeout(node: Node | None, route: Node, flow: Flow, upstream_timeout: f
     return int(seconds)
 
 
-def _fee(node: Node | None, *, owned: bool, findings: Findings) -> int:
+def _fee(node: Node | None, owned: bool, flow: Flow, findings: Findings) -> int:
     if node is None:
         return 0
     if node.kind is not Kind.NUMBER or not node.text.isdecimal() or int(node.text) > MAX_FEE_BPS:
@@ -196,6 +196,8 @@ def _fee(node: Node | None, *, owned: bool, findings: Findings) -> int:
         return 0
     if not owned:
         findings.add(node.line, node.at, "is what a route's owner owes you, but the route has none: say owner")
+    elif flow is not Flow.AUTHORIZATION and node.text != "0":
+        findings.add(node.line, node.at, "is not for flow: upfront: what is paid back would owe a fee all the same")
     return int(node.text)
 
 

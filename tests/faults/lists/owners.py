@@ -1,0 +1,65 @@
+"""Owners of routes, each change of theirs, and what they owe."""
+
+from tests.faults.sabotage import Sabotage
+
+_ATTACKS = "tests/attacks/test_owners.py::"
+_ADMIN = "tests/contract/gateway/test_admin.py::"
+
+SABOTAGES = (
+    Sabotage(
+        "an owner's signed change can be made again",
+        "gateway/admin/routes.py",
+        "if row.has_used(signed.nonce):",
+        "if False:",
+        _ATTACKS + "test_a_captured_header_makes_its_change_once",
+    ),
+    Sabotage(
+        "an owner's sign-in to read makes changes",
+        "gateway/admin/routes.py",
+        "signed = self._signed(request, change_id(request.method, request.raw_path, if_match, request.body))",
+        "signed = self._signed(request, READ)",
+        _ATTACKS + "test_a_captured_header_makes_no_other_change",
+    ),
+    Sabotage(
+        "an owner's route is whoever's knows its id",
+        "gateway/admin/routes.py",
+        "if route.id == id and route.owner == owner:",
+        "if route.id == id:",
+        _ATTACKS + "test_a102_anothers_route_is_neither_seen_nor_changed_nor_known_of",
+    ),
+    Sabotage(
+        "an owner's upstream gets the operator's secrets",
+        "gateway/admin/owned.py",
+        'secret_prefix=f"{facts.secret_prefix}owners/{owner.address.lower}/",',
+        "secret_prefix=facts.secret_prefix,",
+        _ATTACKS + "test_a_secret_that_the_operator_keeps_for_an_owner_is_that_owners",
+    ),
+    Sabotage(
+        "an owner's change lands after the owner was taken away",
+        "ledger/owners.py",
+        "return Put(_item(row.owner, row.text, (*kept, (nonce, until))), *_unchanged(row))",
+        "return Put(_item(row.owner, row.text, (*kept, (nonce, until))), None)",
+        _ADMIN + "test_a_change_of_an_owner_who_is_taken_away_meanwhile_does_not_land",
+    ),
+    Sabotage(
+        "an owner changes a route that is not what was read",
+        "gateway/admin/routes.py",
+        "if match is None or int(match[1]) != route.revision:",
+        "if match is None:",
+        _ADMIN + "test_a_change_needs_the_version_that_it_is_made_of",
+    ),
+    Sabotage(
+        "a version of the routes is written without its record",
+        "ledger/routes.py",
+        "writes = [catalogue, Put(_revision_item(Revision(version, now, actor, changes))), *also]",
+        "writes = [catalogue, *also]",
+        _ADMIN + "test_every_change_is_on_record_with_who_and_what",
+    ),
+    Sabotage(
+        "an owner's fee is counted outside the books' condition",
+        "ledger/books.py",
+        "log = self._log_row(payment, proof)",
+        "log = self._log_row(payment, proof); [self._table.write(write) for write in self._fee(payment, 1)]",
+        "tests/contract/ledger/test_fees.py::test_the_fee_is_booked_once_with_the_payment",
+    ),
+)
