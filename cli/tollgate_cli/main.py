@@ -14,6 +14,7 @@ from tollgate.errors import TollgateError
 from tollgate.gateway.declaring.facts import stand_in
 from tollgate.gateway.declaring.problems import WrongFile
 from tollgate_cli import (
+    analytics_command,
     history_command,
     owner_command,
     payment_arguments,
@@ -40,6 +41,7 @@ examples:
   tollgate payments stuck --stack tollgate              what waits, why, and what to do about it
   tollgate payments show 5f3a9c12 --stack tollgate      a payment's history; tollgate payments --help has more
   tollgate receipts --help                              sign a payment's receipt, verify one offline
+  tollgate analytics show --stack tollgate              what each route earned in the last 30 days
   tollgate seller --help                                let others settle their payments through this stack
 
 Region, credentials and endpoint come from the usual AWS environment: AWS_REGION, AWS_PROFILE,
@@ -102,6 +104,8 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return receipt_command.verify_file(args.file, args.signer)
         case "owner set" | "owner list" | "owner remove":
             return owner_command.run(args, connect(), now)
+        case "analytics show" | "analytics check":
+            return analytics_command.run(args, connect(), now, _progress)
         case "seller add" | "seller list" | "seller rotate" | "seller remove":
             return seller_command.run(args, connect())
         case _:
@@ -189,4 +193,5 @@ def _parser() -> argparse.ArgumentParser:
     add_seller_commands(groups, common, stack)
     add_payment_commands(groups, common, stack)
     receipt_command.add_receipt_commands(groups, common, stack)
+    analytics_command.add_analytics_commands(groups, common, stack)
     return parser

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Stack:
     """What the commands need to know of a stack. ``facilitator_url`` is "" while it settles its payments itself.
 
-    It may be several, separated by commas. ``records_function`` is "" in a stack of an earlier version.
+    It may be several, separated by commas. ``records_function`` and what belongs to analytics are "" in a stack of an
+    earlier version.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Stack:
     reconcile_function: str
     facilitator_url: str
     records_function: str = ""
+    analytics_table: str = ""
+    analytics_function: str = ""
 
     def log(self, function: str) -> str:
         """The command that prints what a function (``settle``, ``reconcile``) logged lately."""
@@ -63,6 +66,8 @@ def read_stack(cloudformation: "CloudFormationClient", name: str) -> Stack:
         reconcile_function=_value(outputs, "ReconcileFunctionName", name),
         facilitator_url=parameters.get("FacilitatorUrl", ""),
         records_function=outputs.get("RecordsFunctionName", ""),
+        analytics_table=outputs.get("AnalyticsTableName", ""),
+        analytics_function=outputs.get("AnalyticsFunctionName", ""),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import schemathesis
 import yaml
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
@@ -24,8 +25,12 @@ from tollgate.gateway.discovery.fixed import ENDPOINTS
 from tollgate.gateway.history import REQUEST_ID
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS
 from tollgate.gateway.result_links import RESULTS_PATH
+from tollgate.ledger.dynamo import Table
+from tollgate.ledger.tallies import Tallies
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
+from tollgate.payment.record import Move
+from tollgate.payment.tally import History as Sale
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.reasons import Reason
 
@@ -34,8 +39,10 @@ DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
 REGISTRY: Registry[Any] = Registry().with_resource("urn:api", Resource(DOCUMENT, DRAFT202012))
 CHALLENGE = "/x402/challenge"
 HISTORY = "/x402/payments"
+ANALYTICS = "/x402/analytics"
 PAYMENTS, RECEIPTS, DID = "/x402/payments/{id}", "/x402/receipts/{transaction}", "/x402/did.json"
 ID = "ab" * 32
+OWNER: LocalAccount = Account.create()
 ROUTE = "/weather/paris"
 BROWSER = {"accept": "text/html", "user-agent": "Mozilla/5.0"}
 
@@ -89,6 +96,15 @@ class Api:
         self.upstream.behave(answers(200, b"done"))
         path = answer.headers["location"].removeprefix(f"https://{HOST}")
         return path, path.partition("=")[2]
+
+    def sums(self, owner: str) -> str:
+        """Let an owner have sold something today; the key of the sum."""
+        now, asset = int(time.time() + self.skew), self.functions.chain.asset.address.lower
+        network = str(self.functions.chain.info.network)
+        table = Table(self.functions.client("dynamodb"), self.functions.resource("AnalyticsTable"))
+        moves = (Move("EXECUTING", now), Move("SETTLED", now))
+        Tallies(table).count([Sale("1" * 64, "GET /tea", owner, network, asset, 10_000, moves)])
+        return f"SUM#{now // 86_400}#{network}#{asset}#{owner}#GET /tea"
 
     def envelope(self) -> dict[str, Any]:
         """A new payment."""
@@ -264,6 +280,25 @@ def broken_history(api: Api) -> Reply:
     return api.broken("records", "PaymentsTable", unreadable, lambda: history()(api))
 
 
+def sums(query: str = "") -> Call:
+    """The owner of a route that sold asks what it earned."""
+
+    def call(api: Api) -> Reply:
+        api.sums(OWNER.address.lower())
+        return get(f"{ANALYTICS}{query}", **api.sign_in(OWNER, "analytics"))(api)
+
+    return call
+
+
+def broken_sums(api: Api) -> Reply:
+    """A row of the sums that cannot be read."""
+    key = api.sums(OWNER.address.lower())
+    table = api.functions.resource("AnalyticsTable")
+    before = api.functions.client("dynamodb").get_item(TableName=table, Key={"pk": {"S": key}})["Item"]
+    unreadable = {name: value for name, value in before.items() if name != "network"}
+    return api.broken("analytics", "AnalyticsTable", unreadable, lambda: sums()(api))
+
+
 def later(api: "Api", _: str) -> None:
     """After the link's day."""
     api.functions.clock.skew += 86_401
@@ -293,6 +328,13 @@ CASES: list[tuple[str, str, int, Call]] = [
     (HISTORY, "get", 403, stale(HISTORY)),
     (HISTORY, "get", 431, get(HISTORY, **{"sign-in-with-x": "A" * 8196})),
     (HISTORY, "get", 500, broken_history),
+    (ANALYTICS, "get", 200, sums()),
+    (ANALYTICS, "get", 200, sums("?by=route,day")),
+    (ANALYTICS, "get", 400, sums("?by=payer")),
+    (ANALYTICS, "get", 403, get(ANALYTICS)),
+    (ANALYTICS, "get", 403, stale(ANALYTICS)),
+    (ANALYTICS, "get", 431, get(ANALYTICS, **{"sign-in-with-x": "A" * 8196})),
+    (ANALYTICS, "get", 500, broken_sums),
     (PAYMENTS, "get", 200, record),
     (RECEIPTS, "get", 200, receipt()),
     (RECEIPTS, "get", 200, receipt("?check=chain")),
@@ -396,6 +438,7 @@ def test_the_document_is_openapi_with_sound_schemas() -> None:
         "GET /discovery/search",
         "GET /llms.txt",
         "GET /openapi.json",
+        "GET /x402/analytics",
         "GET /x402/challenge",
         "GET /x402/config",
         "GET /x402/did.json",

@@ -33,7 +33,7 @@ FINAL_SECONDS = 2_000
 _SHORT = 9.0
 _PASS = 12.0
 _EVERYTHING = ("eth_chainId", "eth_getTransactionReceipt", *SEND)
-HTTP = ("proxy", "challenge", "discovery", "verify", "settle", "supported", "records", "admin")
+HTTP = ("proxy", "challenge", "discovery", "verify", "settle", "supported", "records", "admin", "analytics")
 
 
 @dataclass
@@ -310,6 +310,8 @@ class _Day:
         for start in range(0, len(records), 100):
             counted = self.functions.invoke("counter", {"Records": records[start : start + 100]})
             assert counted == {"batchItemFailures": []}
+        read = self.functions.invoke("analytics", {"op": "analytics"})
+        assert {row["route"] for row in read["rows"]} == {"route-0", "route-1", "route-2"}
         bad = {"Keys": {"pk": {"S": "PAY#1"}}, "NewImage": {"identity": {"S": "none"}}, "SequenceNumber": "7"}
         failed = self.functions.invoke("counter", {"Records": [{"dynamodb": bad}]})
         assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}

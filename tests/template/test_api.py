@@ -65,6 +65,7 @@ def test_every_request_reaches_its_function_in_payload_format_2(template: dict[s
         "ANY /x402/admin/routes/{id}/versions": "AdminFunction",
         "ANY /x402/admin/changes": "AdminFunction",
         "ANY /x402/admin/openapi.json": "AdminFunction",
+        "ANY /x402/analytics": "AnalyticsFunction",
         "$default": "ProxyFunction",
     }
     (stage,) = of_type(template, "AWS::ApiGatewayV2::Stage").values()
@@ -98,9 +99,12 @@ def test_sellers_elsewhere_have_a_narrower_throttle_of_their_own(template: dict[
         "ANY /x402/receipts/{transaction}": {"ThrottlingRateLimit": 10, "ThrottlingBurstLimit": 20},
         "ANY /x402/payments": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10},
         "ANY /x402/payments/{id}": {"ThrottlingRateLimit": 20, "ThrottlingBurstLimit": 40},
+        "ANY /x402/analytics": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10},
     }
     # Settings of a route that does not exist yet fail the deployment.
-    assert stage["DependsOn"] == ["VerifyRoute", "SettleRoute", "HistoryRoute", "PaymentsRoute", "ReceiptsRoute"]
+    assert stage["DependsOn"] == [
+        "VerifyRoute", "SettleRoute", "HistoryRoute", "PaymentsRoute", "ReceiptsRoute", "AnalyticsRoute",
+    ]  # fmt: skip
     for what in ("Rate", "Burst"):
         default = {
             name: template["Parameters"][f"{name}{what}"]["Default"] for name in ("FacilitatorThrottle", "Throttle")
@@ -179,6 +183,7 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
         "PayTo": {"Ref": "PayTo"},
         "PaymentsTableName": {"Ref": "PaymentsTable"},
         "AnalyticsTableName": {"Ref": "AnalyticsTable"},
+        "AnalyticsFunctionName": {"Ref": "AnalyticsFunction"},
         "SettlementsTableName": {"Ref": "SettlementsTable"},
         "RoutesTableName": {"Ref": "RoutesTable"},
         "SellersTableName": {"Ref": "SellersTable"},

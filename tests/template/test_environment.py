@@ -84,6 +84,12 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "TOLLGATE_PAYMENTS_TABLE": {"Ref": "PaymentsTable"},
         "TOLLGATE_RECEIPT_KEY": {"Fn::GetAtt": ["ReceiptKey", "Arn"]},
     },
+    "AnalyticsFunction": {
+        **SHARED,
+        **BASE_URL,
+        "POWERTOOLS_SERVICE_NAME": "analytics",
+        "TOLLGATE_ANALYTICS_TABLE": {"Ref": "AnalyticsTable"},
+    },
     "CounterFunction": {
         **SHARED,
         "POWERTOOLS_SERVICE_NAME": "counter",

@@ -21,6 +21,7 @@ HTTP = [name for name, event in EVENTS.items() if "requestContext" in event]
 # The payments of the events were signed once and have expired, as the functions say; everything else is served.
 STATUS = {
     "admin_routes_get": 401,
+    "analytics_get": 403,
     "challenge_get": 402,
     "proxy_get_paid": 402,
     "proxy_get_unpaid": 402,
@@ -111,5 +112,6 @@ def test_the_other_events_are_answered_too(stack: Functions) -> None:
     assert stack.invoke("records", EVENTS["records_receipt"])["code"] == "unknown_payment"
     settled = stack.invoke("settle", EVENTS["settle_settle"])
     assert settled["outcome"] in ("failed", "refused")
+    assert stack.invoke("analytics", EVENTS["analytics_op"])["rows"] == []
     assert stack.invoke("counter", EVENTS["counter_stream"]) == {"batchItemFailures": []}
     assert stack.invoke("reconcile", EVENTS["reconcile_schedule"]) == {"visited": 0}

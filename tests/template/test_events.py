@@ -26,6 +26,8 @@ def test_every_function_has_events() -> None:
     """Each front door of each function is here."""
     assert NAMES == [
         "admin_routes_get",
+        "analytics_get",
+        "analytics_op",
         "challenge_get",
         "counter_stream",
         "discovery_resources",

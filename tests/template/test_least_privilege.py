@@ -63,6 +63,7 @@ def _allows(statement: dict[str, Any], access: Access, values: Values) -> list[t
         "settle",
         "reconcile",
         "origin",
+        "analytics",
     ],
 )
 def test_a109_whatever_a_function_calls_its_policy_allows(
@@ -115,6 +116,7 @@ def test_every_function_was_rehearsed(template: dict[str, Any]) -> None:
     """A function that is added must be added to the rehearsal, too."""
     assert sorted(_names(template)) == [
         "admin",
+        "analytics",
         "challenge",
         "counter",
         "discovery",

@@ -99,6 +99,12 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *_logs("RecordsLogs"),
         *TRACES,
     ],
+    "AnalyticsRole": [
+        ("dynamodb:BatchGetItem", ANALYTICS),
+        ("dynamodb:Query", {"Fn::Sub": "${AnalyticsTable.Arn}/index/work"}),
+        *_logs("AnalyticsLogs"),
+        *TRACES,
+    ],
     "CounterRole": [
         *READ_STREAM,
         ("dynamodb:BatchGetItem", ANALYTICS),
@@ -316,6 +322,7 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         "AdminFunction": ["/*/*/x402/admin/*"],
         "RecordsFunction": ["/*/*/x402/payments", "/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
         "OriginFunction": ["/authorizers/${OriginAuthorizer}"],
+        "AnalyticsFunction": ["/*/*/x402/analytics"],
     }
 
 

@@ -391,3 +391,11 @@ def read_analytics_table(environment: Mapping[str, str]) -> str:
     name = reader.text("TOLLGATE_ANALYTICS_TABLE")
     reader.done()
     return name
+
+
+def read_public_base_url(environment: Mapping[str, str]) -> str:
+    """The URL that callers use, without a trailing slash. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    url = reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/")
+    reader.done()
+    return url

@@ -28,6 +28,13 @@ SABOTAGES = (
         _TALLIES + "test_what_comes_back_of_money_for_nothing_is_no_refund",
     ),
     Sabotage(
+        "an owner sees what everybody's routes earned",
+        "gateway/analytics.py",
+        "if owner is not None and cell.owner != owner.lower:",
+        "if False:",
+        "tests/contract/gateway/test_analytics.py::test_a102_an_owner_sees_what_the_own_routes_earned_and_nobody_elses",
+    ),
+    Sabotage(
         "a record that cannot be read is lost without a word",
         "edge/stream_records.py",
         "        return found, unreadable\n",

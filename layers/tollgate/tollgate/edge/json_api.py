@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tollgate.edge.answers import internal_error
 from tollgate.edge.http_api import read_request, write_answer
 from tollgate.errors import BadRequest
 from tollgate.gateway.messages import Answer, Request
+
+if TYPE_CHECKING:
+    from tollgate.gateway.records import RecordRefused
 
 _HEADERS = (("cache-control", "private, no-store"), ("content-type", "application/json"))
 
@@ -44,6 +47,14 @@ def error_answer(bad: BadRequest) -> Answer:
     challenge = (("www-authenticate", "Bearer"),) if bad.status == 401 else ()
     body = json.dumps({"error": bad.sentence, "code": bad.code}, separators=(",", ":")).encode()
     return Answer(bad.status, (*_HEADERS, *challenge), body)
+
+
+def refused_answer(refused: "RecordRefused") -> Answer:
+    """{error, code, details}, and when to come again."""
+    plain = error_answer(refused)
+    body = {"error": refused.sentence, "code": refused.code, "details": dict(refused.details)}
+    later = () if refused.retry_after is None else (("retry-after", str(refused.retry_after)),)
+    return Answer(plain.status, (*plain.headers, *later), json.dumps(body, separators=(",", ":")).encode())
 
 
 def _not_allowed(allow: tuple[str, ...]) -> Answer:

@@ -7,13 +7,12 @@ GET /x402/did.json                                 whose key signs receipts
 {"op": "receipt", "payment": "<64 hex digits>", "check": true}     invoked, by IAM
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tollgate.edge.history_api import list_payments
-from tollgate.edge.json_api import error_answer, json_answer
+from tollgate.edge.json_api import json_answer, refused_answer
 from tollgate.errors import BadRequest
 from tollgate.gateway.history import HISTORY_PATH, PaymentHistory
 from tollgate.gateway.messages import Answer, Request
@@ -46,7 +45,7 @@ def serve(api: RecordsApi, request: Request) -> Answer:
             return json_answer(records.issuer.document())
         return json_answer(records.payment(path.removeprefix(PAYMENTS_PATH), sign_in))
     except RecordRefused as refused:
-        return _refused(refused)
+        return refused_answer(refused)
 
 
 def answer(api: RecordsApi, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,10 +66,3 @@ def _check(query: str) -> bool:
     if query not in ("", "check=chain"):
         raise BadRequest(400, "invalid_parameters", "The only parameter is check=chain.")
     return bool(query)
-
-
-def _refused(refused: RecordRefused) -> Answer:
-    plain = error_answer(refused)
-    body = {"error": refused.sentence, "code": refused.code, "details": dict(refused.details)}
-    later = () if refused.retry_after is None else (("retry-after", str(refused.retry_after)),)
-    return Answer(plain.status, (*plain.headers, *later), json.dumps(body, separators=(",", ":")).encode())

@@ -70,6 +70,7 @@ class Event(StrEnum):
     RECONCILE_UNEXPLAINED = "reconcile.unexplained"
     RECONCILE_EXPLAINED = "reconcile.explained"
     ANALYTICS_COUNTED = "analytics.counted"
+    ANALYTICS_READ = "analytics.read"
     STREAM_UNREADABLE = "stream.unreadable"
 
 

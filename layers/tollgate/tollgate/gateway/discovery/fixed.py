@@ -102,6 +102,15 @@ ENDPOINTS = (
         headers=frozenset({SIGN_IN_WITH_X}),
     ),
     Endpoint(
+        "/x402/analytics",
+        "get",
+        "analytics",
+        "What the routes of whoever signs in earned - paid calls and revenue by route, day, network and token.",
+        {200: "The sums.", 400: "Parameters.", 403: "Not signed in.", 431: "Too large."} | _BUG,
+        {"from": _TEXT, "to": _TEXT, "by": _TEXT, SIGN_IN_WITH_X: _TEXT},
+        headers=frozenset({SIGN_IN_WITH_X}),
+    ),
+    Endpoint(
         "/x402/payments/{id}",
         "get",
         "payment",
