@@ -311,7 +311,7 @@ class _Day:
             counted = self.functions.invoke("counter", {"Records": records[start : start + 100]})
             assert counted == {"batchItemFailures": []}
         read = self.functions.invoke("analytics", {"op": "analytics"})
-        assert {row["route"] for row in read["rows"]} == {"route-0", "route-1", "route-2"}
+        assert {row["route"] for row in read["rows"]} >= {"route-0", "route-1", "route-2"}
         bad = {"Keys": {"pk": {"S": "PAY#1"}}, "NewImage": {"identity": {"S": "none"}}, "SequenceNumber": "7"}
         failed = self.functions.invoke("counter", {"Records": [{"dynamodb": bad}]})
         assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
