@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from tollgate.payment.owners import MAX_ROUTES
+from tollgate.payment.owners import LEAST_PRICE, MAX_ROUTES
 from tollgate.payment.routes import MAX_FEE_BPS
 
 _EPILOG = """\
@@ -50,6 +50,12 @@ def add_owner_commands(groups: Any, common: argparse.ArgumentParser, stack: argp
         default=0,
         metavar="N",
         help="what it owes you of each payment, in hundredths of a percent (0)",
+    )
+    make.add_argument(
+        "--min-price",
+        default=LEAST_PRICE,
+        metavar="DOLLARS",
+        help=f"its least price, in single quotes ('{LEAST_PRICE}'): your relayer pays the gas of each settlement",
     )
     make.add_argument(
         "--max-routes", type=int, choices=range(1, MAX_ROUTES + 1), default=20, metavar="N", help="how many routes (20)"

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tollgate.errors import ConfigurationError, LostRace
-from tollgate.gateway.admin.owned import below
+from tollgate.gateway.admin.owned import below, limits_of
 from tollgate.gateway.catalogue import merge
 from tollgate.gateway.declaring.changes import of_record
 from tollgate.gateway.declaring.facts import StackFacts
+from tollgate.gateway.declaring.problems import Findings
+from tollgate.gateway.declaring.tree import Kind, Node
 from tollgate.gateway.declaring.upstream_functions import function_problem
 from tollgate.gateway.path_pattern import PathPattern, is_reserved
+from tollgate.gateway.pricing import parse_dollars
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.owners import OwnerRow, OwnersTable, put, remove
 from tollgate.ledger.payment_items import fee_keys
@@ -52,7 +55,8 @@ def _set(
     address = _address("the owner", args.address)
     pay_to = tuple(_address("--pay-to", text) for text in args.pay_to) or (address,)
     functions = tuple(_function(name, stack.facts) for name in args.function)
-    owner = Owner(address, _path(args.path), pay_to, args.fee_bps, args.max_routes, functions)
+    least = _least(args.min_price, stack.facts)
+    owner = Owner(address, _path(args.path), pay_to, args.fee_bps, args.max_routes, functions, least)
     rows = owners.all()
     row = next((row for row in rows if row.owner.address == address), None)
     current = routes.load()
@@ -154,6 +158,21 @@ def _check_covers(owner: Owner, theirs: list[Route]) -> None:
             raise ConfigurationError(f"--path {owner.path}: its route {route.id} is at {route.pattern}")
         if missing := {terms.pay_to for terms in route.terms} - set(owner.pay_to):
             raise ConfigurationError(f"--pay-to: its route {route.id} is paid to {', '.join(map(str, missing))}")
+        findings = Findings()
+        limits_of(owner).check(route, Node(1, route.id, Kind.FIELDS), findings)
+        for problem in findings.problems:
+            raise ConfigurationError(f"--min-price: its route {route.id} {problem.sentence}")
+
+
+def _least(text: str, facts: StackFacts) -> str:
+    try:
+        for info in facts.networks:
+            asset = info.asset(facts.asset)
+            if asset.dollar:
+                parse_dollars(text, asset)
+    except ValueError as error:
+        raise ConfigurationError(f"--min-price {text}: {error}; $ needs single quotes") from error
+    return text
 
 
 def _registered(routes: tuple[Route, ...], address: Address) -> list[Route]:
@@ -203,6 +222,7 @@ def _document(owner: Owner, routes: int) -> dict[str, Any]:
         "path": owner.path,
         "payTo": [str(address) for address in owner.pay_to],
         "feeBps": owner.fee_bps,
+        "minPrice": owner.least,
         "maxRoutes": owner.max_routes,
         "functions": list(owner.functions),
         "routes": routes,
@@ -212,7 +232,7 @@ def _document(owner: Owner, routes: int) -> dict[str, Any]:
 def _lines(owner: Owner, routes: int) -> list[str]:
     owes = f"owes you {owner.fee_bps / 100:g} % of each payment" if owner.fee_bps else "owes you no fee"
     return [
-        f"    below {owner.path}, {routes} of at most {owner.max_routes} routes, {owes}",
+        f"    below {owner.path}, {routes} of at most {owner.max_routes} routes, each at {owner.least} or more, {owes}",
         *(f"    paid to {address}" for address in owner.pay_to),
         *(f"    may sell the function {name}" for name in owner.functions),
     ]

@@ -14,6 +14,7 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.routes import Route
 
 ROUTES = "/x402/admin/routes"
+_LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:"
 PROXY_ONLY = "https://api.example.org/private"
 
 
@@ -157,6 +158,13 @@ def test_a_signature_for_another_domain_or_by_another_wallet_is_refused(function
         ({"owner": "0x" + "12" * 20}, "owner"),
         ({"feeBps": 0, "owner": None}, "feeBps"),
         ({"price": "free"}, "price"),
+        ({"price": "$0.0009"}, "price"),
+        ({"price": {"by": "query.size", "tiers": {"s": "$0.0009", "l": "$1"}}}, "price"),
+        ({"price": {"by": "query.size", "tiers": {"s": "$1"}, "otherwise": "free"}}, "price"),
+        (
+            {"price": {"function": f"{_LAMBDA}price", "min": "$1", "max": "$2"}},
+            "price",
+        ),
         ({"flow": "upfront"}, "flow"),
         ({"path": "/weather/oslo"}, "path"),
         ({"path": "/"}, "path"),
@@ -164,7 +172,7 @@ def test_a_signature_for_another_domain_or_by_another_wallet_is_refused(function
         ({"path": "/x402/admin/routes"}, "path"),
         ({"path": "/openapi.json"}, "path"),
         ({"networks": ["base"]}, "networks[0]"),
-        ({"upstream": {"function": "arn:aws:lambda:us-east-1:123456789012:function:settle"}}, "upstream.function"),
+        ({"upstream": {"function": f"{_LAMBDA}settle"}}, "upstream.function"),
         ({"upstream": {"url": "https://api.example.org/", "headers": {"x-key": {"secret": "%s"}}}}, "upstream"),
         ({"input": {"schema": {"type": "object"}}}, "input.schema"),
     ],

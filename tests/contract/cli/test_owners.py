@@ -52,7 +52,7 @@ def test_an_owner_is_let_in_listed_and_taken_away(operator: Operator) -> None:
     address = Address.parse(OWNER)
     assert row.owner == Owner(address, "/acme", (address,), 250, 3)
     out, _ = operator.run("owner", "list")
-    assert "below /acme, 0 of at most 3 routes, owes you 2.5 % of each payment" in out
+    assert "below /acme, 0 of at most 3 routes, each at $0.001 or more, owes you 2.5 % of each payment" in out
     (document,) = json.loads(operator.run("owner", "list", "--json")[0])["owners"]
     assert (document["owner"], document["payTo"]) == (str(address), [str(address)])
     operator.run("owner", "remove", OWNER)
@@ -93,6 +93,7 @@ def test_a_new_fee_holds_for_the_routes_that_there_are(operator: Operator) -> No
         ((OTHER, "--path", "/b", "--pay-to", OWNER), "where the owner"),
         ((OTHER, "--path", "/b", "--pay-to", "0x" + "5e" * 20), "where this stack"),
         ((OTHER, "--path", "/b", "--pay-to", "0x036CbD53842c5426634e7929541eC2318f3dCF7e"), "is the token USDC itself"),
+        ((OTHER, "--path", "/b", "--min-price", "0.01"), "--min-price"),
         ((OTHER, "--path", "/b", "--function", "report"), "UpstreamFunctionArns"),
         (("0x" + "0" * 40, "--path", "/b"), "zero address"),
         (("0x12", "--path", "/b"), "40 hex digits"),
@@ -106,7 +107,9 @@ def test_terms_that_would_touch_anothers_are_refused(operator: Operator, argv: t
     assert [row.owner.path for row in owners(operator).all()] == ["/acme"]
 
 
-@pytest.mark.parametrize("terms", [("--path", "/other"), ("--path", "/acme", "--pay-to", OTHER)])
+@pytest.mark.parametrize(
+    "terms", [("--path", "/other"), ("--path", "/acme", "--pay-to", OTHER), ("--path", "/acme", "--min-price", "$1")]
+)
 def test_terms_that_its_routes_do_not_meet_are_refused(operator: Operator, terms: tuple[str, ...]) -> None:
     """Nothing is sold on terms that were taken away."""
     operator.apply(FILE)

@@ -8,9 +8,13 @@ import pytest
 
 from tests.support.aws import client, create_table
 from tollgate.errors import ConfigurationError, LostRace
+from tollgate.ledger.owners import OwnersTable, put, use
+from tollgate.ledger.registered import RegisteredRoutes
 from tollgate.ledger.routes import RoutesTable
+from tollgate.payment.owners import Owner
 from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
+from tollgate.payment.revisions import RouteChange
 from tollgate.payment.route_json import routes_to_json
 from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, UpstreamHeader, UpstreamTarget
 from tollgate.wire.models import Requirements
@@ -153,6 +157,45 @@ def test_a41_a_replace_whose_answer_was_lost_and_was_sent_again_is_no_conflict(
     table.replace([ROUTE], 0, NOW)
     assert table.replace([ROUTE], 0, NOW) == 1
     assert table.load().version == 1
+
+
+def test_a41_an_owners_change_whose_answer_was_lost_and_was_sent_again_is_no_conflict(routes_table: Dynamo) -> None:
+    """All three items are the ones that we wrote; with another sign-in it is a lost race."""
+    owner = Owner(Address(b"\xaa" * 20), "/acme", (Address(b"\xaa" * 20),))
+    OwnersTable(*routes_table[:2]).write(put(owner, None))
+    store = RegisteredRoutes(*routes_table[:2])
+    row = store.owner(owner.address)
+    assert row is not None
+    change = RouteChange("add", "weather", "GET /weather/{city}", owner.address, ())
+    for _ in range(2):
+        assert store.commit([ROUTE], 0, change, row, ("nonce0001", NOW + 300), NOW) == 1
+    with pytest.raises(LostRace):
+        store.commit([ROUTE], 0, change, row, ("nonce0002", NOW + 300), NOW)
+    now = store.owner(owner.address)
+    assert now is not None
+    assert (now.used, now.has_used("nonce0001"), now.has_used("nonce0002")) == (
+        (("nonce0001", NOW + 300),),
+        True,
+        False,
+    )
+
+
+def test_a_used_sign_in_is_kept_for_as_long_as_it_could_be_shown(routes_table: Dynamo) -> None:
+    """And is forgotten with the first change after that."""
+    owner = Owner(Address(b"\xaa" * 20), "/acme", (Address(b"\xaa" * 20),))
+    owners = OwnersTable(*routes_table[:2])
+    owners.write(put(owner, None))
+    for nonce, until, now in (("nonce0001", NOW + 300, NOW), ("nonce0002", NOW + 600, NOW + 300)):
+        row = owners.find(owner.address)
+        assert row is not None
+        owners.write(use(row, nonce, until, now))
+    row = owners.find(owner.address)
+    assert row is not None
+    assert [nonce for nonce, _ in row.used] == ["nonce0001", "nonce0002"]
+    owners.write(use(row, "nonce0003", NOW + 900, NOW + 301))
+    row = owners.find(owner.address)
+    assert row is not None
+    assert [nonce for nonce, _ in row.used] == ["nonce0002", "nonce0003"]
 
 
 def test_more_routes_than_one_item_holds_are_refused_before_writing(routes_table: Dynamo) -> None:

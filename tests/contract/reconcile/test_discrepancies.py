@@ -93,6 +93,21 @@ def test_what_payments_explain_is_no_discrepancy(shop: World) -> None:
     assert said(shop, Event.RECONCILE_UNEXPLAINED) == []
 
 
+def test_what_else_a_registered_owners_wallet_earns_is_not_ours_to_explain(shop: World) -> None:
+    """Its owner may sell elsewhere, and nobody rings the operator by paying a wallet that is not the operator's."""
+    pay_to = shop.requirements.pay_to
+    shop.routes = [replace(route, owner=pay_to, revision=1) for route in shop.routes]
+    shop.compare()
+    paid(shop)
+    shop.submit(shop.sign(shop.buyer(), shop.offer()))
+    deep(shop)
+    shop.reconcile()
+    later(shop)
+    later(shop)
+    assert {fields["receivers"] for fields in said(shop, Event.RECONCILE_SCANNED)} == {0}
+    assert [rows(shop, name) for name in discrepancies.LISTS.values()] == [[], [], []]
+
+
 def test_an_authorization_that_no_payment_explains_is_reported_once(shop: World) -> None:
     """Somebody settles to our payTo beside us: after the grace, and not before, a person is told."""
     shop.compare()

@@ -14,14 +14,17 @@ from tollgate.wire.primitives import Address
 
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,62}"
 _PATH = re.compile(rf"(?:/{_SEGMENT}){{1,4}}")
+_DOLLARS = re.compile(r"\$[0-9]{1,9}(\.[0-9]{1,18})?")
 MAX_ROUTES = 200
+LEAST_PRICE = "$0.001"
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
     """An owner. ``path`` is what all paths of its routes begin with, as whole segments; ``pay_to`` are the addresses
     that it may be paid at, the first one unless a route says another; ``functions`` the ARNs of the Lambda functions
-    that it may sell; ``fee_bps`` what it owes the operator of each payment, in hundredths of a percent."""
+    that it may sell; ``fee_bps`` what it owes the operator of each payment, in hundredths of a percent; ``least`` the
+    least price, in dollars: each settlement costs the operator's relayer gas."""
 
     address: Address
     path: str
@@ -29,6 +32,7 @@ class Owner:
     fee_bps: int = 0
     max_routes: int = 20
     functions: tuple[str, ...] = ()
+    least: str = LEAST_PRICE
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -57,6 +61,7 @@ def owner_to_json(owner: Owner) -> str:
         "feeBps": owner.fee_bps,
         "maxRoutes": owner.max_routes,
         "functions": list(owner.functions),
+        "least": owner.least,
     }
     return json.dumps(document, separators=(",", ":"))
 
@@ -70,6 +75,8 @@ def owner_from_json(address: Address, text: str) -> Owner:
             raise ValueError("feeBps and maxRoutes must be whole numbers within their bounds")
         if not data["payTo"] or not all(isinstance(name, str) for name in data["functions"]):
             raise ValueError("payTo must not be empty, and functions must be texts")
+        if _DOLLARS.fullmatch(data["least"]) is None:
+            raise ValueError("least must be dollars")
         return Owner(
             address=address,
             path=check_path(data["path"]),
@@ -77,6 +84,7 @@ def owner_from_json(address: Address, text: str) -> Owner:
             fee_bps=fee,
             max_routes=most,
             functions=tuple(data["functions"]),
+            least=data["least"],
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigurationError(f"the routes table holds an owner {address} that cannot be read: {error}") from error

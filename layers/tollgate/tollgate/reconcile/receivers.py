@@ -1,7 +1,8 @@
-"""Whose incoming transfers are compared with the books: everybody whom a route of ours pays, or paid.
+"""Whose incoming transfers are compared with the books: everybody whom a route of the operator's pays, or paid.
 
 A receiver is taken up when the catalogue first names it, or when a receipt does, and never dropped again: a payment
-may arrive long after its route is gone. Sellers elsewhere keep their own books.
+may arrive long after its route is gone. Sellers elsewhere keep their own books, and so do owners who register routes
+themselves: what else their wallets earn is no discrepancy of ours, and nothing that anybody may ring us with.
 """
 
 import math
@@ -65,11 +66,15 @@ class Receivers:
 
     def _named(self) -> Iterator[Receiver]:
         for route in self.catalogue().routes:
+            if route.revision:
+                continue
             for terms in route.payable_terms:
                 yield Receiver(terms.network, terms.asset, terms.pay_to)
 
     def take_up_payment(self, payment: Payment) -> None:
-        """Whoever was paid by a payment that is on chain."""
+        """Whoever was paid by a payment that is on chain, for a route of the operator's."""
+        if payment.claim.route_owner is not None:
+            return
         receiver = Receiver(payment.id.network, payment.id.asset, payment.claim.authorization.to)
         if receiver not in self.known and payment.block_number is not None:
             self._watch(receiver, payment.block_number)

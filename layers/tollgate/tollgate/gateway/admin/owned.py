@@ -11,6 +11,7 @@ from tollgate.errors import BadRequest
 from tollgate.gateway.admin.sign_in import AdminRefused
 from tollgate.gateway.declaring.facts import StackFacts
 from tollgate.gateway.declaring.json_tree import read_json
+from tollgate.gateway.declaring.price_limits import PriceLimits
 from tollgate.gateway.declaring.problems import Findings
 from tollgate.gateway.declaring.routes import read_route
 from tollgate.gateway.declaring.tree import Kind, Node
@@ -52,11 +53,18 @@ def read_owned(body: bytes, id: str | None, owner: Owner, facts: StackFacts) -> 
     _check_terms(root, route, owner, findings)
     if pattern is not None and not below(pattern, owner):
         _say(findings, root, "path", f"must be {owner.path} or below it: that is where your routes are")
+    if not findings.problems:
+        limits_of(owner).check(route, root, findings)
     if findings.problems:
         problems = [{"field": p.field, "problem": p.sentence} for p in findings.problems[:_MOST_PROBLEMS]]
         sentence = "This route cannot be sold; details.problems say what to mend. Nothing was changed."
         raise AdminRefused(422, "invalid_route", sentence, {"problems": problems})
     return replace(route, id=id or route.id, owner=owner.address, fee_bps=owner.fee_bps)
+
+
+def limits_of(owner: Owner) -> PriceLimits:
+    """What the owner's prices must keep to."""
+    return PriceLimits(owner.least, whose="the operator's")
 
 
 def _check_id(root: Node, id: str | None, findings: Findings) -> None:

@@ -13,10 +13,11 @@ from tollgate.wire.models import Requirements
 
 @dataclass(frozen=True, slots=True)
 class PriceLimits:
-    """Dollars as they stand in the file; ``None`` where there is no limit."""
+    """Dollars as they are written; ``None`` where there is no limit. ``whose`` says who set them."""
 
     low: str | None = None
     high: str | None = None
+    whose: str = "the file's"
 
     def check(self, route: Route, node: Node, findings: Findings) -> None:
         """Every price of a route that is in dollars."""
@@ -26,7 +27,7 @@ class PriceLimits:
         for symbol in dict.fromkeys(_asset(r).symbol for r in route.terms if not _asset(r).dollar):
             if self != PriceLimits():
                 findings.note(
-                    place.line, place.at, f"is in {symbol}, which the file's limits in dollars say nothing about"
+                    place.line, place.at, f"is in {symbol}, which {self.whose} limits in dollars say nothing about"
                 )
 
     def _outside(self, requirements: Requirements) -> str | None:
@@ -35,9 +36,9 @@ class PriceLimits:
             return None
         said = f"asks {format_dollars(requirements.amount, asset)}, which is"
         if self.low is not None and requirements.amount < parse_dollars(self.low, asset):
-            return f"{said} under the file's limits.min of {self.low}"
+            return f"{said} under {self.whose} limits.min of {self.low}"
         if self.high is not None and requirements.amount > parse_dollars(self.high, asset):
-            return f"{said} over the file's limits.max of {self.high}"
+            return f"{said} over {self.whose} limits.max of {self.high}"
         return None
 
 
