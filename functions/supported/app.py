@@ -1,4 +1,4 @@
-"""Supported: which payments this facilitator would settle now. Public."""
+"""Supported: which payments this facilitator would settle now, and how it is spoken to (OpenAPI). Public."""
 
 from typing import Any
 

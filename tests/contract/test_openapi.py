@@ -21,6 +21,7 @@ from tests.support.lambda_events import Reply
 from tests.support.sellers import SETTLE, SUPPORTED, VERIFY, SellerElsewhere
 from tests.support.upstream import CountingUpstream, answers, slowly
 from tests.template.cfn import load, of_type
+from tollgate.facilitator.openapi import OPENAPI_PATH
 from tollgate.gateway.discovery.fixed import ENDPOINTS
 from tollgate.gateway.history import REQUEST_ID
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS
@@ -382,6 +383,7 @@ CASES: list[tuple[str, str, int, Call]] = [
     ("/discovery/search", "get", 400, get("/discovery/search")),
     (SUPPORTED, "get", 200, get(SUPPORTED)),
     (SUPPORTED, "get", 500, bad_status("supported", SUPPORTED)),
+    (OPENAPI_PATH, "get", 200, get(OPENAPI_PATH)),
     *(
         case
         for path, function in ((VERIFY, "verify"), (SETTLE, "settle"))
@@ -442,6 +444,7 @@ def test_the_document_is_openapi_with_sound_schemas() -> None:
         "GET /x402/challenge",
         "GET /x402/config",
         "GET /x402/did.json",
+        "GET /x402/facilitator/openapi.json",
         "GET /x402/facilitator/supported",
         "GET /x402/payments",
         "GET /x402/payments/{id}",

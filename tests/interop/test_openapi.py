@@ -17,11 +17,11 @@ from local.stack import LocalStack
 from tests.interop.sellers import add_seller
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
-OPERATIONS = 14
+OPERATIONS = 16
 # They take no parameters: tests/contract/test_openapi.py has all their answers.
-WITHOUT = ("/x402/config", "/[.]well-known/x402", "/openapi[.]json", "/llms[.]txt")
-# challenge, payment, receipt, did, verify, settle, supported; nothing made up gets through the others
-FUZZED = 7
+WITHOUT = ("/x402/config", "/x402/facilitator/openapi[.]json", "/[.]well-known/x402", "/openapi[.]json", "/llms[.]txt")
+# challenge, payments, payment, receipt, did, verify, settle, supported; nothing made up gets through the others
+FUZZED = 8
 EXAMPLES = 15  # per operation and phase
 # The methods of API Gateway's HTTP APIs: what it does with another one, such as TRACE, is not ours.
 # For challenge a 402 is success; a made-up path has no offer, or no one meaning. A made-up payment is
@@ -33,7 +33,7 @@ include-path = "/x402/challenge"
 checks.positive_data_acceptance.expected-statuses = [402, 400, 404, 405]
 
 [[operations]]
-include-path-regex = "/x402/(payments|receipts)/"
+include-path-regex = "/x402/(payments|receipts)"
 checks.positive_data_acceptance.expected-statuses = [400, 403, 404, 431]
 
 [[operations]]

@@ -56,6 +56,7 @@ def test_every_request_reaches_its_function_in_payload_format_2(template: dict[s
         "ANY /x402/facilitator/verify": "VerifyFunction",
         "ANY /x402/facilitator/settle": "SettleFunction",
         "ANY /x402/facilitator/supported": "SupportedFunction",
+        "ANY /x402/facilitator/openapi.json": "SupportedFunction",
         "ANY /x402/payments": "RecordsFunction",
         "ANY /x402/payments/{id}": "RecordsFunction",
         "ANY /x402/receipts/{transaction}": "RecordsFunction",

@@ -318,7 +318,7 @@ def test_api_gateway_reaches_each_function_by_its_own_routes_only(template: dict
         ],
         "VerifyFunction": ["/*/*/x402/facilitator/verify"],
         "SettleFunction": ["/*/*/x402/facilitator/settle"],
-        "SupportedFunction": ["/*/*/x402/facilitator/supported"],
+        "SupportedFunction": ["/*/*/x402/facilitator/supported", "/*/*/x402/facilitator/openapi.json"],
         "AdminFunction": ["/*/*/x402/admin/*"],
         "RecordsFunction": ["/*/*/x402/payments", "/*/*/x402/payments/*", "/*/*/x402/receipts/*", "/*/*/x402/did.json"],
         "OriginFunction": ["/authorizers/${OriginAuthorizer}"],

@@ -206,4 +206,12 @@ ENDPOINTS = (
         {200: "Kinds and signers."} | _BUG,
         {},
     ),
+    Endpoint(
+        "/x402/facilitator/openapi.json",
+        "get",
+        "facilitatorOpenapi",
+        "OpenAPI 3.1 of the facilitator alone, for sellers elsewhere.",
+        {200: "The document."},
+        {},
+    ),
 )
