@@ -78,7 +78,7 @@ beside: setup ## replays, a lost receipt and a kill, on Tollgate and on the offi
 prove: setup ## run all that shows the guarantees and print the figures of docs/guarantees.md (PROVE=--help)
 	@$(PY) -m tests.prove --workers $(WORKERS) $(PROVE)
 
-slow: setup ## what CI runs of it: without what `make test` has, and a fifth of the pairs of crashes
+slow: setup ## what CI runs of it: all that `make test` does not have
 	@$(PY) -m tests.prove --workers $(WORKERS) --slow
 
 bench: setup ## measure against the official SDK and the limits; rewrites docs/benchmarks.md (BENCH=--help)

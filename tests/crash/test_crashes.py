@@ -1,20 +1,20 @@
 """Every effect of every scenario killed before and after, and pairs of crashes; then I1 to I14.
 
-``make test`` visits all single crashes and a fixed sample of the rest; CI (TOLLGATE_CRASH=wide) a fifth of the pairs;
-``make crash`` (TOLLGATE_CRASH=all) every other fault and every pair. A broken promise prints the plan and the world's
-whole history; ``Run(scenario, plan).go()`` repeats it.
+``make test`` visits all single crashes and a fixed sample of the rest; ``make crash`` and CI (TOLLGATE_CRASH=all) every
+other fault and every pair. A broken promise prints the plan and the world's whole history; ``Run(scenario, plan).go()``
+repeats it.
 """
 
 from collections.abc import Callable
 
 import pytest
 
-from tests.crash.enumeration import EVERYTHING, WIDE, Tally, walk_pairs, walk_singles
+from tests.crash.enumeration import EVERYTHING, Tally, walk_pairs, walk_singles
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.walk import Scenario
 
 # Pieces of a scenario's pairs, for the workers to share.
-PARTS = 4 if EVERYTHING else 2 if WIDE else 1
+PARTS = 4 if EVERYTHING else 1
 
 of_each_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.name}-{s.flow}".replace(" ", "_"))
 

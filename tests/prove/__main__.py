@@ -14,9 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.prove", description=__doc__)
     names = [stage.name for stage in STAGES]
     parser.add_argument("--only", action="append", choices=names, help="a stage; may be repeated")
-    parser.add_argument(
-        "--slow", action="store_true", help="what CI runs: without what `make test` has, a fifth of the pairs"
-    )
+    parser.add_argument("--slow", action="store_true", help="what CI runs: without the stages that `make test` has")
     parser.add_argument("--write", action="store_true", help="write the figures of a full run into docs/guarantees.md")
     parser.add_argument("--workers", type=int, default=2, help="processes for the stages that can use several")
     chosen = parser.parse_args()
@@ -33,7 +31,7 @@ def main() -> int:
     for number, stage in enumerate(stages, 1):
         sys.stdout.write(f"· prove {number}/{len(stages)}: {stage.name}: {stage.what}\n")
         sys.stdout.flush()
-        ran.append(run(stage, chosen.workers, short=chosen.slow))
+        ran.append(run(stage, chosen.workers))
     where = f"{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())} on {platform.system()} {platform.machine()}"
     figures = table(ran, f"{where}, Python {platform.python_version()}")
     sys.stdout.write(f"\n{figures}\n")

@@ -4,6 +4,7 @@ from tests.faults.sabotage import Sabotage
 
 _FREE = "tests/contract/gateway/test_free_routes.py::"
 _RATES = "tests/contract/gateway/test_rate_limits.py::"
+_COUNTED = "tests/contract/ledger/test_rates.py::"
 _SCHEDULES = "tests/interleavings/test_schedules.py::test_a36_every_schedule_of_two_keeps_every_promise"
 _PRICES = "tests/attacks/test_prices.py::"
 _SELECTION = "tests/unit/gateway/test_price_selection.py::"
@@ -133,7 +134,7 @@ SABOTAGES = (
         "ledger/rates.py",
         " AND #before = :before AND #bought < :most",
         " AND #before = :before AND :most = :most",
-        _RATES + "test_a72_parallel_payments_never_take_more_places_than_there_are",
+        _COUNTED + "test_a72_the_last_place_is_not_taken_twice",
     ),
     Sabotage(
         "a payer over the limit is claimed all the same",
@@ -168,7 +169,7 @@ SABOTAGES = (
         "ledger/rates.py",
         "SET #before = #bought,",
         "SET #before = :one,",
-        _RATES + "test_windows_roll_over_under_parallel_calls",
+        _COUNTED + "test_two_that_begin_a_window_count_what_was_before_once",
     ),
     Sabotage(
         "the window before counts for nothing",
