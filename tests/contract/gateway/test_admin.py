@@ -10,6 +10,7 @@ from local.chain import Chain
 from tests.support.functions import Functions
 from tests.support.seats import Seat, declared
 from tests.support.upstream import CountingUpstream, sunny
+from tollgate.gateway.admin import routes
 from tollgate.gateway.admin.routes import MOST_CHANGES
 from tollgate.ledger.registered import RegisteredRoutes
 from tollgate.ledger.routes import RoutesTable
@@ -86,7 +87,9 @@ def test_a_price_of_before_stays_payable_as_with_a_file(functions: Functions, se
     assert [previous.requirements.amount for previous in route.previous] == [10_000]
 
 
-def test_every_change_is_on_record_with_who_and_what(functions: Functions, seat: Seat) -> None:
+def test_every_change_is_on_record_with_who_and_what(
+    functions: Functions, seat: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Versions of a route, the changes of an owner, and what stood there, also of what is gone."""
     version = seat.ask("POST", ROUTES, declared()).json()["version"]
     version = seat.ask("PUT", f"{ROUTES}/tea", declared(price="$0.05"), version=version).json()["version"]
@@ -95,9 +98,13 @@ def test_every_change_is_on_record_with_who_and_what(functions: Functions, seat:
     assert newest["declaration"] == declared(price="$0.05")
     assert {"field": "price on base-sepolia", "before": "$0.01 USDC", "after": "$0.05 USDC"} in newest["fields"]
     assert (newest["by"], oldest["change"], oldest["declaration"]) == (str(seat.address), "add", declared())
-    older = seat.ask("GET", f"{ROUTES}/tea/versions?before={newest['version']}").json()
-    assert older == {"versions": [oldest], "next": None}
+    monkeypatch.setattr(routes, "PAGE", 1)
+    first = seat.ask("GET", f"{ROUTES}/tea/versions").json()
+    second = seat.ask("GET", f"{ROUTES}/tea/versions?before={first['next']}").json()
+    assert (first["versions"], second) == ([newest], {"versions": [oldest], "next": None})
+    assert seat.ask("GET", f"{ROUTES}/tea/versions?before=1").json() == {"versions": [], "next": None}
     assert seat.ask("DELETE", f"{ROUTES}/tea", version=version).status == 204
+    assert seat.ask("GET", f"{CHANGES}?before={10**13}").json() == seat.ask("GET", CHANGES).json()
     changes = seat.ask("GET", CHANGES).json()["changes"]
     assert [(change["id"], change["change"]) for change in changes] == [
         ("tea", "remove"),

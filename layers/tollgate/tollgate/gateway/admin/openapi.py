@@ -179,7 +179,7 @@ _COMPONENTS: Mapping[str, Any] = {
         "before": {
             "name": "before",
             "in": "query",
-            "description": "Only what is older than this version.",
+            "description": "The next of the page before.",
             "schema": {"type": "integer", "minimum": 1, "maximum": 10**14},
         },
         "ifMatch": {

@@ -121,19 +121,20 @@ class OwnedRoutes:
         self._change(request, edit)
 
     def versions(self, request: Request, id: str, before: int | None) -> dict[str, Any]:
-        """What a route was before, the newest first: at most ``PAGE`` that are older than version ``before``."""
+        """What a route was before, the newest first, ``PAGE`` at a time; ``before`` is the ``next`` of a page."""
         owner = self._reader(request)
-        version = _own(self.store.load(), owner, id).revision
+        newest = _own(self.store.load(), owner, id).revision
+        version = newest if before is None else min(newest, before - 1)
         found: list[dict[str, Any]] = []
         while version and len(found) < PAGE:
-            revision, change = self._made(version, owner, id)
-            if revision is None or change is None:
+            made = self._made(version, owner, id)
+            if made is None:
+                # Not one of this route's, or older than the record.
                 version = 0
                 break
-            if before is None or version < before:
-                found.append(change_view(revision, change))
-            version = change.previous
-        return {"versions": found, "next": found[-1]["version"] if version and found else None}
+            found.append(change_view(*made))
+            version = made[1].previous
+        return {"versions": found, "next": version + 1 if version else None}
 
     def changes(self, request: Request, before: int | None) -> dict[str, Any]:
         """Who changed which of the owner's routes, and when, the newest first.
@@ -141,7 +142,8 @@ class OwnedRoutes:
         One page looks at ``_SCANNED`` versions of all owners' routes, so it may be empty and yet have a ``next``.
         """
         owner = self._reader(request)
-        newest = self.store.load().version if before is None else before - 1
+        version = self.store.load().version
+        newest = version if before is None else min(version, before - 1)
         oldest = max(0, newest - _SCANNED)
         found = [
             change_view(revision, change)
@@ -220,13 +222,13 @@ class OwnedRoutes:
             if change.declaration is not None
         }
 
-    def _made(self, version: int, owner: Address, id: str) -> tuple[Revision | None, RouteChange | None]:
+    def _made(self, version: int, owner: Address, id: str) -> tuple[Revision, RouteChange] | None:
         """The change of that version that was of this owner's route: an id may have been another's before."""
         for revision in self.store.revisions([version]):
             for change in revision.changes:
                 if change.owner == owner and change.id == id:
                     return revision, change
-        return None, None
+        return None
 
 
 def _recorded(
