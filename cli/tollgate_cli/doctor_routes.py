@@ -46,7 +46,8 @@ def check(stack: Stack, snapshot: Snapshot, relayers: Collection[str], report: R
         return
     for route in snapshot.routes:
         for problem in _problems(stack, route, relayers):
-            report.mend("routes", f"{route.method} {route.pattern}: {problem}", _AGAIN)
+            todo = f"its owner {route.owner} has to change it; or tollgate owner remove" if route.revision else _AGAIN
+            report.mend("routes", f"{route.method} {route.pattern}: {problem}", todo)
     hosts = sorted({to for route in snapshot.routes if (to := _host(route)) is not None})
     for host, port in hosts:
         why = _unreachable(host, port, allow_private=stack.facts.allow_private_upstreams)

@@ -30,6 +30,8 @@ def test_a31_cors_names_the_payment_headers_and_nothing_by_wildcard(template: di
         "SIGN-IN-WITH-X",
         "Access-Control-Expose-Headers",
         "Content-Type",
+        # Of owners, who change their routes from a page with their wallet.
+        "If-Match",
     ]
     assert cors["ExposeHeaders"] == ["PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "X-PAYMENT-RESPONSE"]
     assert cors["AllowOrigins"] == ["*"]

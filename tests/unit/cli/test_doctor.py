@@ -223,6 +223,15 @@ def test_routes_that_cannot_work_are_named(change: dict[str, Any], expected: str
     assert expected in only(report)
 
 
+def test_a_registered_route_that_cannot_work_is_its_owners_to_mend() -> None:
+    """No file of the operator's has it."""
+    report = Report()
+    route = replace(ROUTE, owner=Address(b"\xaa" * 20), revision=3)
+    doctor_routes.check(STACK, Snapshot((route,)), [str(terms.pay_to) for terms in route.terms], report)
+    (finding,) = report.to_mend
+    assert f"its owner {route.owner}" in finding.todo
+
+
 def test_a87_names_are_resolved_and_every_address_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """A public name with one private address is refused by the proxy, at random times."""
     answers: dict[str, list[str]] = {"api.example.com": ["8.8.8.8", "10.0.0.1"], "gone.example.com": []}
