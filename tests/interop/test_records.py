@@ -1,4 +1,4 @@
-"""A third party with viem: verifies a receipt of the deployed stack, with nothing of ours but the published key."""
+"""A third party with the official SDK verifies a receipt of the deployed stack, with nothing but a public key."""
 
 import json
 import subprocess
@@ -12,11 +12,11 @@ from tests.support.buyer import encode, fresh_signature
 from tollgate.payment.identity import PaymentId
 from tollgate.wire.parse import parse_payment
 
-# With viem, as the official extension does, and with Node's own ES256K.
+# With @x402/extensions, by its extension offer-receipt.
 VERIFIER = ROOT / "tests" / "contract" / "gateway" / "receipt_verifier.mjs"
 
 
-def test_viem_verifies_the_receipt_of_a_deployed_stack(stack: LocalStack, buyer: LocalAccount) -> None:
+def test_offer_receipt_verifies_the_receipt_of_a_deployed_stack(stack: LocalStack, buyer: LocalAccount) -> None:
     """The receipt's kid leads to the stack's own document, which names the key of both signatures."""
     payment = signed(stack, buyer, "/weather/oslo")
     transaction = get(stack, "/weather/oslo", payment).receipt["transaction"]
