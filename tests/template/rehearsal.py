@@ -309,12 +309,14 @@ class _Day:
         records = self.functions.streamed()
         for start in range(0, len(records), 100):
             counted = self.functions.invoke("counter", {"Records": records[start : start + 100]})
-            assert counted == {"batchItemFailures": []}
+            published = self.functions.invoke("publisher", {"Records": records[start : start + 100]})
+            assert counted == published == {"batchItemFailures": []}
         read = self.functions.invoke("analytics", {"op": "analytics"})
         assert {row["route"] for row in read["rows"]} >= {"route-0", "route-1", "route-2"}
         bad = {"Keys": {"pk": {"S": "PAY#1"}}, "NewImage": {"identity": {"S": "none"}}, "SequenceNumber": "7"}
-        failed = self.functions.invoke("counter", {"Records": [{"dynamodb": bad}]})
-        assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+        for consumer in ("counter", "publisher"):
+            failed = self.functions.invoke(consumer, {"Records": [{"dynamodb": bad}]})
+            assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
 
     def _admin(self) -> None:
         """An owner registers a route, looks at it and takes it away; and a stranger may not."""

@@ -187,6 +187,7 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
         "PaymentsTableName": {"Ref": "PaymentsTable"},
         "AnalyticsTableName": {"Ref": "AnalyticsTable"},
         "AnalyticsFunctionName": {"Ref": "AnalyticsFunction"},
+        "EventBusName": {"Ref": "EventBus"},
         "SettlementsTableName": {"Ref": "SettlementsTable"},
         "RoutesTableName": {"Ref": "RoutesTable"},
         "SellersTableName": {"Ref": "SellersTable"},

@@ -90,6 +90,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "POWERTOOLS_SERVICE_NAME": "analytics",
         "TOLLGATE_ANALYTICS_TABLE": {"Ref": "AnalyticsTable"},
     },
+    "PublisherFunction": {
+        **SHARED,
+        "POWERTOOLS_SERVICE_NAME": "publisher",
+        "TOLLGATE_EVENT_BUS": {"Ref": "EventBus"},
+    },
     "CounterFunction": {
         **SHARED,
         "POWERTOOLS_SERVICE_NAME": "counter",

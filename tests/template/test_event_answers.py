@@ -112,6 +112,7 @@ def test_the_other_events_are_answered_too(stack: Functions) -> None:
     assert stack.invoke("records", EVENTS["records_receipt"])["code"] == "unknown_payment"
     settled = stack.invoke("settle", EVENTS["settle_settle"])
     assert settled["outcome"] in ("failed", "refused")
+    assert stack.invoke("publisher", EVENTS["publisher_stream"]) == {"batchItemFailures": []}
     assert stack.invoke("analytics", EVENTS["analytics_op"])["rows"] == []
     assert stack.invoke("counter", EVENTS["counter_stream"]) == {"batchItemFailures": []}
     assert stack.invoke("reconcile", EVENTS["reconcile_schedule"]) == {"visited": 0}

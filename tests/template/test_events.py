@@ -37,6 +37,7 @@ def test_every_function_has_events() -> None:
         "proxy_options",
         "proxy_post_paid",
         "proxy_preflight",
+        "publisher_stream",
         "reconcile_schedule",
         "records_did_get",
         "records_history_get",

@@ -17,6 +17,7 @@ RECONCILE = {"Fn::GetAtt": ["ReconcileFunction", "Arn"]}
 RECEIPT_KEY = {"Fn::GetAtt": ["ReceiptKey", "Arn"]}
 ANALYTICS = {"Fn::GetAtt": ["AnalyticsTable", "Arn"]}
 STREAM = {"Fn::GetAtt": ["PaymentsTable", "StreamArn"]}
+EVENT_BUS = {"Fn::GetAtt": ["EventBus", "Arn"]}
 STREAM_FAILURES = {"Fn::GetAtt": ["StreamFailures", "Arn"]}
 # What Lambda does under the role of a function that a stream is mapped to.
 READ_STREAM = [
@@ -105,6 +106,7 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *_logs("AnalyticsLogs"),
         *TRACES,
     ],
+    "PublisherRole": [*READ_STREAM, ("events:PutEvents", EVENT_BUS), *_logs("PublisherLogs"), *TRACES],
     "CounterRole": [
         *READ_STREAM,
         ("dynamodb:BatchGetItem", ANALYTICS),
@@ -209,7 +211,7 @@ def test_a109_only_the_proxy_and_challenge_may_invoke_a_sellers_function_and_rea
 def test_a109_what_reads_the_stream_can_touch_no_payment(template: dict[str, Any]) -> None:
     """The stream says all that the table says; its readers are few, and write neither the table nor money."""
     readers = {role for role in ALLOWED for _, resource in _flat(statements(template, role)) if resource == STREAM}
-    assert readers == {"CounterRole"}
+    assert readers == {"CounterRole", "PublisherRole"}
     for role in readers:
         named = [(action, resource) for action, resource in _flat(statements(template, role))]
         assert PAYMENTS not in [resource for _, resource in named]

@@ -399,3 +399,11 @@ def read_public_base_url(environment: Mapping[str, str]) -> str:
     url = reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/")
     reader.done()
     return url
+
+
+def read_event_bus(environment: Mapping[str, str]) -> str:
+    """The name of the event bus. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    name = reader.text("TOLLGATE_EVENT_BUS")
+    reader.done()
+    return name

@@ -45,9 +45,9 @@ def read_changes(event: Mapping[str, Any]) -> tuple[Sequence[Change], Unreadable
     return found, None
 
 
-def failures(unreadable: Unreadable | None) -> dict[str, Any]:
-    """What a handler returns with ReportBatchItemFailures."""
-    return {"batchItemFailures": [] if unreadable is None else [{"itemIdentifier": unreadable.sequence}]}
+def failures(sequence: str | None) -> dict[str, Any]:
+    """What a handler returns with ReportBatchItemFailures: the record to go on from, ``None`` after the last."""
+    return {"batchItemFailures": [] if sequence is None else [{"itemIdentifier": sequence}]}
 
 
 def _changes(records: Sequence[Mapping[str, Any]]) -> Iterator[Change]:

@@ -29,6 +29,7 @@ _WARNINGS = frozenset(
         Event.RECONCILE_PARKED,
         Event.RECONCILE_UNEXPLAINED,
         Event.STREAM_UNREADABLE,
+        Event.EVENTS_REFUSED,
     }
 )
 

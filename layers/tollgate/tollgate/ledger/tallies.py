@@ -90,7 +90,7 @@ class Tallies:
 
 
 # All that is read of a payment's item: its signature is not among it.
-HISTORY_ATTRIBUTES = ("identity", "value", "route", "of_owner", "moves")
+HISTORY_ATTRIBUTES = ("identity", "value", "route", "of_owner", "to", "moves")
 
 
 def read_history(item: Item) -> History:
@@ -104,6 +104,8 @@ def read_history(item: Item) -> History:
         asset=id.asset.lower,
         amount=item["value"],
         moves=tuple(Move.parse(text) for text in item.get("moves", ())),
+        payer=id.payer.lower,
+        pay_to=item["to"],
     )
 
 

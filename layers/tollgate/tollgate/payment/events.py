@@ -71,6 +71,8 @@ class Event(StrEnum):
     RECONCILE_EXPLAINED = "reconcile.explained"
     ANALYTICS_COUNTED = "analytics.counted"
     ANALYTICS_READ = "analytics.read"
+    EVENTS_PUBLISHED = "events.published"
+    EVENTS_REFUSED = "events.refused"
     STREAM_UNREADABLE = "stream.unreadable"
 
 

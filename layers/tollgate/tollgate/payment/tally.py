@@ -42,7 +42,7 @@ COLUMNS: tuple[str, ...] = (*_COUNTS, *(f"{name}_amount" for name in _COUNTS if 
 class History:
     """A payment as far as it is counted. ``payment`` is its digest, ``amount`` atomic units.
 
-    ``owner`` is its route's owner at the claim, "" when the route had none.
+    ``owner`` is its route's owner at the claim, "" when the route had none; ``payer`` and ``pay_to`` are addresses.
     """
 
     payment: str
@@ -52,6 +52,8 @@ class History:
     asset: str
     amount: int
     moves: tuple[Move, ...]
+    payer: str = ""
+    pay_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -31,4 +31,4 @@ class Counter:
         self.journal.record(Event.ANALYTICS_COUNTED, records=len(changes), moves=moves)
         if unreadable is not None:
             self.journal.record(Event.STREAM_UNREADABLE, sequence=unreadable.sequence, why=str(unreadable))
-        return failures(unreadable)
+        return failures(None if unreadable is None else unreadable.sequence)
