@@ -4,7 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.chain import Chain
@@ -317,6 +317,11 @@ class _Day:
         for consumer in ("counter", "publisher"):
             failed = self.functions.invoke(consumer, {"Records": [{"dynamodb": bad}]})
             assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+        # A bus that takes nothing: what EventBridge does when it throttles.
+        publisher: Any = self.functions.loaded["publisher"].module
+        publisher._publisher.bus = replace(publisher._publisher.bus, client=_TakesNothing())
+        stopped = self.functions.invoke("publisher", {"Records": records[:1]})
+        assert stopped["batchItemFailures"] == [{"itemIdentifier": records[0]["dynamodb"]["SequenceNumber"]}]
 
     def _admin(self) -> None:
         """An owner registers a route, looks at it and takes it away; and a stranger may not."""
@@ -372,6 +377,14 @@ class _Day:
 
     def _submit(self, payment: dict[str, Any]) -> None:
         self.chain.send(TRANSFER, *transfer_arguments(payment))
+
+
+class _TakesNothing:
+    """A client of EventBridge."""
+
+    def put_events(self, *, Entries: list[Any]) -> Any:
+        """PutEvents."""
+        return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": "ThrottlingException"} for _ in Entries]}
 
 
 def _with_another_facilitator(functions: Functions, upstream: CountingUpstream) -> None:

@@ -1,4 +1,4 @@
-"""The sums of analytics, and the stream that they are made from."""
+"""The sums of analytics, events, and the stream that they are made from."""
 
 from tests.faults.sabotage import Sabotage
 
@@ -33,6 +33,13 @@ SABOTAGES = (
         "if owner is not None and cell.owner != owner.lower:",
         "if False:",
         "tests/contract/gateway/test_analytics.py::test_a102_an_owner_sees_what_the_own_routes_earned_and_nobody_elses",
+    ),
+    Sabotage(
+        "an event that the bus did not take is lost",
+        "edge/event_bus.py",
+        'if not entry.get("EventId")',
+        "if False",
+        "tests/contract/test_event_bus.py::test_events_that_a_bus_did_not_take_are_put_again_and_only_those",
     ),
     Sabotage(
         "a record that cannot be read is lost without a word",
