@@ -28,8 +28,11 @@ from tollgate_cli.stack import read_stack
 # A signature is a bearer of money until used, signed bytes too; an identifier and an answer are the
 # buyer's (rules 6 and 9). Bytes are never printed, whatever they are called.
 _NEVER_PRINTED = frozenset(
-    {"signature", "raw", "body", "headers", "identifier", "identifier_secret", "owner", "begun_by", "source", "request"}
-)
+    {
+        "signature", "raw", "body", "headers", "identifier", "identifier_secret", "owner", "begun_by", "source",
+        "request", "callback",
+    }
+)  # fmt: skip
 # A settlement's item holds the payer's signature inside another attribute: only these are printed.
 _OF_A_SETTLEMENT = (
     "state", "relayer", "relayer_nonce", "tx_hash", "replaced", "filler", "lease_until", "ours", "reason",
@@ -42,7 +45,7 @@ _TIMES = frozenset(
     {
         "at", "claimed_at", "settled_at", "lease_until", "due", "valid_before", "expires_at", "stored_at",
         "released_at", "refunded_at", "refund_begun_at", "reversed_at", "ran_at", "served_at",
-        "credited_at", "parked_at", "found_at", "closed_at",
+        "credited_at", "parked_at", "found_at", "closed_at", "asked_at", "accepted_at", "ended_at",
     }
 )  # fmt: skip
 # What an operator waits for.
@@ -52,6 +55,7 @@ _PARTS = (
     ("payment", "PAY"),
     ("receipt", "RCT"),
     ("answer", "ANS"),
+    ("execution", "EXE"),
     ("debt", "DEBT"),
     ("liability", "LIA"),
     ("owed", "RFD"),

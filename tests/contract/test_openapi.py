@@ -23,6 +23,7 @@ from tests.support.upstream import CountingUpstream, answers, slowly
 from tests.template.cfn import load, of_type
 from tollgate.facilitator.openapi import OPENAPI_PATH
 from tollgate.gateway.discovery.fixed import ENDPOINTS
+from tollgate.gateway.executions import EXECUTIONS_PATH, MAX_RESULT_BYTES
 from tollgate.gateway.history import REQUEST_ID
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS
 from tollgate.gateway.result_links import RESULTS_PATH
@@ -32,6 +33,7 @@ from tollgate.payment.identity import PaymentId
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.payment.record import Move
 from tollgate.payment.tally import History as Sale
+from tollgate.payment.routes import UpstreamTarget
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.reasons import Reason
 
@@ -62,6 +64,7 @@ class Api:
         functions.sell("GET", "/images", "http://127.0.0.1:9/images", choice=tiers)
         self.upstream = CountingUpstream()
         functions.sell("GET", "/report", self.upstream.url + "/report")
+        functions.sell("POST", "/summaries", UpstreamTarget(self.upstream.url + "/summaries", 5.0, webhook=True))
         self.skew = functions.clock.skew
         self.seller = SellerElsewhere(functions)
         self._paid: tuple[LocalAccount, str, str] | None = None
@@ -107,6 +110,15 @@ class Api:
         Tallies(table).count([Sale("1" * 64, "GET /tea", owner, network, asset, 10_000, moves)])
         return f"SUM#{now // 86_400}#{network}#{asset}#{owner}#GET /tea"
 
+    def callback(self) -> str:
+        """Where the workflow of a new buyer says its end: path and query."""
+        self.upstream.behave(answers(202, b"{}"))
+        payment = self.functions.sign(self.functions.buyer(), self.functions.offer("POST", "/summaries"))
+        assert self.functions.request("POST", "/summaries", payment=payment).status == 202
+        self.upstream.behave(answers(200, b"done"))
+        headers = {name.lower(): value for name, value in self.upstream.seen[-1][2].items()}
+        return headers["x-payment-callback"].removeprefix(f"https://{HOST}")
+
     def envelope(self) -> dict[str, Any]:
         """A new payment."""
         return self.seller.envelope(self.seller.payment(self.functions.buyer()))
@@ -150,8 +162,13 @@ def no_gas(api: Api) -> Reply:
 
 def bad_status(function: str, url: str) -> Call:
     """A GET while the status of a network cannot be read."""
+    return bad_status_of(function, get(url))
+
+
+def bad_status_of(function: str, call: Call) -> Call:
+    """The same of another request."""
     item = {"pk": {"S": "NETWORK#eip155:84532"}, "status": {"S": "{}"}, "checked_at": {"N": "1"}}
-    return lambda api: api.broken(function, "RoutesTable", item, lambda: get(url)(api))
+    return lambda api: api.broken(function, "RoutesTable", item, lambda: call(api))
 
 
 def bad_seller(function: str, path: str) -> Call:
@@ -291,6 +308,22 @@ def sums(query: str = "") -> Call:
     return call
 
 
+def ended(*said: tuple[str, bytes], change: Callable[["Api", str], None] | None = None) -> Call:
+    """A workflow says its end, once or again: the query's end and the body of each."""
+
+    def call(api: Api) -> Reply:
+        callback = api.callback()
+        if change is not None:
+            change(api, callback)
+        try:
+            replies = [api.functions.request("POST", callback + more, body=body) for more, body in said]
+        finally:
+            api.functions.clock.skew = api.skew
+        return replies[-1]
+
+    return call
+
+
 def broken_sums(api: Api) -> Reply:
     """A row of the sums that cannot be read."""
     key = api.sums(OWNER.address.lower())
@@ -356,6 +389,13 @@ CASES: list[tuple[str, str, int, Call]] = [
     (DID, "get", 200, get(DID)),
     (DID, "get", 400, get(f"{DID}?a=b")),
     (DID, "get", 500, did_without_a_key),
+    (EXECUTIONS_PATH, "post", 200, ended(("", b"{}"))),
+    (EXECUTIONS_PATH, "post", 200, ended(("&outcome=failed", b""))),
+    (EXECUTIONS_PATH, "post", 404, ended(("&outcome=done", b""))),
+    (EXECUTIONS_PATH, "post", 404, ended(("", b""), change=later)),
+    (EXECUTIONS_PATH, "post", 409, ended(("", b"{}"), ("", b"[]"))),
+    (EXECUTIONS_PATH, "post", 413, ended(("", b" " * (MAX_RESULT_BYTES + 1)))),
+    (EXECUTIONS_PATH, "post", 500, bad_status_of("proxy", lambda api: api.functions.request("POST", EXECUTIONS_PATH))),
     (RESULTS_PATH, "get", 200, link()),
     (RESULTS_PATH, "get", 202, link(lambda api, _: api.upstream.behave(answers(202, b"not yet")))),
     (RESULTS_PATH, "get", 404, get(f"{RESULTS_PATH}?token={'0' * 32}")),
@@ -450,6 +490,7 @@ def test_the_document_is_openapi_with_sound_schemas() -> None:
         "GET /x402/payments/{id}",
         "GET /x402/receipts/{transaction}",
         "GET /x402/results",
+        "POST /x402/executions",
         "POST /x402/facilitator/settle",
         "POST /x402/facilitator/verify",
     ]
@@ -493,7 +534,7 @@ def test_the_reasons_are_those_of_the_code() -> None:
 
 def test_the_paths_are_those_of_the_template() -> None:
     """Each has a route of its own in front of its function, but for those that the proxy answers."""
-    proxied = {RESULTS_PATH, *SITE_DOCUMENTS}
+    proxied = {EXECUTIONS_PATH, RESULTS_PATH, *SITE_DOCUMENTS}
     keys = {route["Properties"]["RouteKey"] for route in of_type(load(), "AWS::ApiGatewayV2::Route").values()}
     # The admin API has a document of its own: tests/contract/test_admin_openapi.py.
     own = {key for key in keys if "/x402/admin/" not in key}

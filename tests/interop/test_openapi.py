@@ -17,7 +17,7 @@ from local.stack import LocalStack
 from tests.interop.sellers import add_seller
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
-OPERATIONS = 16
+OPERATIONS = 18
 # They take no parameters: tests/contract/test_openapi.py has all their answers.
 WITHOUT = ("/x402/config", "/x402/facilitator/openapi[.]json", "/[.]well-known/x402", "/openapi[.]json", "/llms[.]txt")
 # challenge, payments, payment, receipt, did, verify, settle, supported; nothing made up gets through the others
@@ -37,11 +37,11 @@ include-path-regex = "/x402/(payments|receipts)"
 checks.positive_data_acceptance.expected-statuses = [400, 403, 404, 431]
 
 [[operations]]
-include-path = "/x402/results"
+include-path-regex = "/x402/(results|executions)"
 checks.positive_data_acceptance.expected-statuses = [404]
 
 [[operations]]
-include-path-regex = "^/(x402/results|discovery)"
+include-path-regex = "^/(x402/results|x402/executions|discovery)"
 phases.fuzzing.enabled = false
 
 [phases.coverage]

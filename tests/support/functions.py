@@ -37,7 +37,7 @@ from tests.support.template_values import REGION, Values
 from tests.template.cfn import ROOT, environment, load, of_type
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.sellers import SellersTable
-from tollgate.payment.routes import FunctionTarget, Route, UpstreamTarget
+from tollgate.payment.routes import Route, Target, UpstreamTarget
 from tollgate.payment.sellers import Allowance, Seller, key_hash
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address
@@ -184,7 +184,7 @@ class Functions:
         self,
         method: str,
         pattern: str,
-        url: str | FunctionTarget,
+        url: str | Target,
         *,
         price: int = PRICE,
         seconds: int = 60,
@@ -198,7 +198,7 @@ class Functions:
         requirements = self.terms(price, seconds, **flow)
         upstream_headers = route.pop("upstream_headers", ())
         timeout = route.pop("timeout_seconds", 5.0)
-        target = url if isinstance(url, FunctionTarget) else UpstreamTarget(url, timeout, upstream_headers)
+        target = UpstreamTarget(url, timeout, upstream_headers) if isinstance(url, str) else url
         version = len(self._routes)
         accepts = () if route.get("free") or route.get("choice") or route.get("computed") else requirements
         made = Route(f"route-{version}", method, pattern, accepts, (), target, **route)

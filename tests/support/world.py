@@ -43,6 +43,7 @@ from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.discrepancies import Discrepancies
 from tollgate.ledger.dynamo import Item, Table
+from tollgate.ledger.executions import ExecutionsLedger
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payment_items import REVENUE_SHARDS
 from tollgate.ledger.payments import PaymentsLedger
@@ -293,6 +294,7 @@ class World:
             payments=self.payments,
             upfront=UpfrontLedger(self.table),
             results=ResultsLedger(self.table),
+            executions=ExecutionsLedger(self.table),
             payers=Payers(self.table),
             books=self.books,
             resends=Resends(self.table),

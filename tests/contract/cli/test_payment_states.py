@@ -1,5 +1,6 @@
 """``payment show`` and ``payment refunded`` in every state, on items that the ledgers themselves wrote."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from tests.support.payments import ANSWER, some_claim, some_proof, some_word
 from tollgate.errors import LostRace
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Delete, Put, Value
+from tollgate.ledger.executions import Ending, ExecutionsLedger
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.refund_marks import RefundMarks
 from tollgate.ledger.settlement_items import Settlement, Slot, settlement_item
@@ -180,6 +182,30 @@ def test_a_payment_that_was_reversed_twice_shows_both(operator: Operator, seller
     seller.books.reverse(second, NOW + 3)
     (shown,) = json.loads(operator.run("payment", "show", str(first.transaction), "--json")[0])["payments"]
     assert [row["transaction"] for row in shown["reversals"]] == [str(first.transaction), str(second.transaction)]
+
+
+def test_a_workflow_is_shown_as_far_as_it_came(operator: Operator, seller: Seller) -> None:
+    """Asked, accepted under its own name, ended; neither what it said nor how it may say it."""
+    executions, payment, token = ExecutionsLedger(operator.payments), seller.settled(), "0" * 32
+    executions.begin(payment.id, "summaries", token, NOW)
+    executions.accepted(payment.id, "231", NOW + 1)
+    executions.end(payment.id.digest, token, Ending.DELIVERED, "text/plain", b"a secret", NOW + 9)
+    out, _ = operator.run("payment", "show", payment.id.digest)
+    text, _ = operator.run("payment", "show", payment.id.digest, "--json")
+    (shown,) = json.loads(text)["payments"]
+    assert shown["execution"] == {
+        "route": "summaries",
+        "asked_at": NOW,
+        "accepted_at": NOW + 1,
+        "execution": "231",
+        "ended_at": NOW + 9,
+        "outcome": "delivered",
+        "content_type": "text/plain",
+        "size": 8,
+        "expires_at": NOW + 86_400,
+    }
+    for secret in ("a secret", "callback", hashlib.sha256(token.encode()).hexdigest()):
+        assert secret not in out + text
 
 
 def test_the_settlement_is_shown_without_what_it_signs(operator: Operator, seller: Seller) -> None:

@@ -83,6 +83,9 @@ def test_what_was_replaced_is_loaded_back_whole(routes_table: Dynamo) -> None:
 
 def test_headers_are_loaded_back_and_a_table_of_before_is_read(routes_table: Dynamo) -> None:
     """One secret stands where earlier versions wrote it, and read it; more stand where they refuse to."""
+    hook = replace(
+        ROUTE, id="hook", pattern="/hook", upstream=UpstreamTarget("https://n8n.example/w", 2.5, webhook=True)
+    )
     several = (
         UpstreamHeader("X-Tenant", value="a"),
         UpstreamHeader("X-Key", secret="k"),
@@ -92,8 +95,8 @@ def test_headers_are_loaded_back_and_a_table_of_before_is_read(routes_table: Dyn
         replace(ROUTE, id=f"r{n}", pattern=f"/r{n}", upstream=UpstreamTarget("https://api.example.com/", 2.5, headers))
         for n, headers in enumerate(((), several[:1], several[1:2], several))
     )
-    RoutesTable(*routes_table).replace(routes, 0, NOW)
-    assert RoutesTable(*routes_table).load().routes == routes
+    RoutesTable(*routes_table).replace([*routes, hook], 0, NOW)
+    assert RoutesTable(*routes_table).load().routes == (*routes, hook)
     written = [route["upstream"] for route in json.loads(routes_to_json(routes))["routes"]]
     assert [("headers" in upstream, upstream["secretHeader"]) for upstream in written] == [
         (False, None), (True, None), (False, {"name": "X-Key", "secret": "k"}), (True, None),

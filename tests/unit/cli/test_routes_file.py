@@ -8,6 +8,7 @@ import pytest
 
 from tollgate.gateway.catalogue import Catalogue, Snapshot
 from tollgate.gateway.declaring import prices
+from tollgate.gateway.declaring.changes import changes
 from tollgate.gateway.declaring.facts import StackFacts, stand_in
 from tollgate.gateway.declaring.problems import WrongFile
 from tollgate.payment.networks import network_info
@@ -300,6 +301,19 @@ def test_a_wrong_optional_field_is_named_too(tmp_path: Path, more: str, expected
 def test_a_wrong_upstream_field_is_named_too(tmp_path: Path, more: str, expected: str) -> None:
     """Inside upstream."""
     assert problem_of(tmp_path, GOOD + f"  {more}\n").startswith(f":8: routes[0].upstream.{expected}")
+
+
+def test_a_webhook_is_an_upstream_that_starts_a_workflow(tmp_path: Path) -> None:
+    """In the place of an URL, by the same rules; never beside one."""
+    url = "https://n8n.example.com/webhook/summarize"
+    text = GOOD.replace("url: https://api.example.com/v1/{city}", f"webhook: {url}")
+    assert one(tmp_path, text).upstream == UpstreamTarget(url, 10.0, webhook=True)
+    (problem,) = changes([one(tmp_path, GOOD)], [one(tmp_path, text)])
+    assert problem.fields == (("upstream", "https://api.example.com/v1/{city}", f"webhook {url}"),)
+    assert "upstream.webhook: goes to the private name" in problem_of(
+        tmp_path, text.replace(".example.com", ".internal")
+    )
+    assert "upstream.url: is not a known field" in problem_of(tmp_path, text + "  url: https://api.example.com/\n")
 
 
 def test_headers_are_fixed_values_and_names_of_secrets(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from tollgate.gateway.outcomes import Outcome
 from tollgate.gateway.ports import Chains, Clock, Settler, Sleep, Upstream
 from tollgate.gateway.price_quotes import PriceUnavailable, Quotes, asked_of, unavailable
 from tollgate.ledger.books import Books
+from tollgate.ledger.executions import ExecutionsLedger
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
@@ -36,6 +37,7 @@ class Parts:
     payments: PaymentsLedger
     upfront: UpfrontLedger
     results: ResultsLedger
+    executions: ExecutionsLedger
     payers: Payers
     books: Books
     resends: Resends

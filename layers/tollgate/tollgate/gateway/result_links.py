@@ -17,6 +17,9 @@ from tollgate.payment.record import Payment, StoredAnswer
 from tollgate.payment.routes import UpstreamTarget
 
 RESULTS_PATH = "/x402/results"
+ACCEPTED = 202
+# Of a workflow that says its end itself (executions.py): there is nowhere to ask.
+AWAITED = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +31,25 @@ class ResultLinks:
     def linked(self, call: Call, payment: Payment, answer: StoredAnswer) -> StoredAnswer:
         """The answer, with a link of ours for where the upstream says that the result will be.
 
-        A Location elsewhere, or one that the proxy could not call, is the seller's business and stays as it is.
+        A workflow that names no place is waited for. A Location elsewhere, or one that the proxy could not call, is the
+        seller's business and stays as it is.
         """
         location = next((value for name, value in answer.headers if name == "location"), None)
         upstream = call.match.route.upstream
-        if answer.status != 202 or location is None or not isinstance(upstream, UpstreamTarget):
+        if answer.status != ACCEPTED or not isinstance(upstream, UpstreamTarget):
             return answer
-        place = _place(upstream, call.match.params, call.request.raw_query, location)
+        if location is None:
+            place = AWAITED if upstream.webhook else None
+        else:
+            place = _place(upstream, call.match.params, call.request.raw_query, location)
         if place is None:
             return answer
         token = self.parts.new_token()
         url, query = place
         self.parts.results.keep(token, payment.id, call.match.route.id, url, query, self.parts.now())
         link = f"{self.parts.base_url}{RESULTS_PATH}?token={token}"
-        headers = tuple((name, link if name == "location" else value) for name, value in answer.headers)
-        return replace(answer, headers=headers)
+        headers = tuple(pair for pair in answer.headers if pair[0] != "location")
+        return replace(answer, headers=(*headers, ("location", link)))
 
 
 def _place(

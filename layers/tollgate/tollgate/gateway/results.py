@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 from tollgate.errors import BadRequest
 from tollgate.gateway.call import ANSWER_RESERVE_SECONDS, Parts
 from tollgate.gateway.catalogue import Catalogue, MethodNotAllowed
+from tollgate.gateway.executions import Executions
 from tollgate.gateway.forwarding import request_headers, response_headers
 from tollgate.gateway.messages import Request, UpstreamRequest
 from tollgate.gateway.outcomes import Kind, Outcome
+from tollgate.gateway.result_links import AWAITED
 from tollgate.gateway.run_upstream import deliverable
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
 from tollgate.payment.events import Event
@@ -45,6 +47,8 @@ class Results:
                 code="settlement_pending",
                 sentence="The payment behind this link is not settled at the moment. Try again later.",
             )
+        if (place.url, place.query) == AWAITED:
+            return Executions(self.parts).result(payment)
         route = next((r for r in catalogue.snapshot.routes if r.id == place.route), None)
         headers = () if route is None else _headers(route.upstream, place.url)
         target = UpstreamTarget(place.url, _LONGEST_SECONDS, headers)

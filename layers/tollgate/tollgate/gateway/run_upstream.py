@@ -1,14 +1,16 @@
 """Run the upstream once and judge its answer: only a 2xx that can be delivered is ever charged (rule 7)."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tollgate.gateway.call import Call, Parts
 from tollgate.gateway.catalogue import Match
+from tollgate.gateway.executions import Executions
 from tollgate.gateway.forwarding import request_headers, response_headers
 from tollgate.gateway.messages import PaidBy, Request, UpstreamRequest
 from tollgate.gateway.outcomes import Kind, Outcome
-from tollgate.gateway.result_links import ResultLinks
+from tollgate.gateway.result_links import ACCEPTED, ResultLinks
 from tollgate.gateway.upstream import FailureKind, UpstreamFailed
 from tollgate.ledger.answers import AnswersUnavailable
 from tollgate.payment.events import Event
@@ -20,6 +22,7 @@ MAX_EVENT_BYTES = 6_291_556
 RESERVED_EVENT_BYTES = 1_024
 # API Gateway's quota is 10,240 bytes of header values; the receipt and the front door's own need the rest.
 MAX_ANSWER_HEADER_BYTES = 8 * 1024
+_NOTHING: Mapping[str, str] = {}
 
 
 class NotServed(Exception):
@@ -39,7 +42,11 @@ class UpstreamRunner:
 
     def run(self, call: Call, payment: Payment, until: float) -> StoredAnswer:
         """The upstream's 2xx, encoded, and kept if the table cannot take it. Raises ``NotServed``."""
-        stored = self.answer(call.request, call.match, until, payment)
+        executions = Executions(self.parts)
+        told = executions.begin(call, payment)
+        stored = self.answer(call.request, call.match, until, payment, told)
+        if told and stored.status == ACCEPTED:
+            executions.accepted(payment, stored)
         try:
             return self.parts.payments.keep(payment, ResultLinks(self.parts).linked(call, payment, stored))
         except AnswersUnavailable as down:
@@ -48,14 +55,24 @@ class UpstreamRunner:
             outcome = _unusable("answer_not_kept", "The answer could not be kept for a resend, so it is not sold.")
             raise NotServed(outcome, "answer_not_kept") from down
 
-    def answer(self, request: Request, match: Match, until: float, payment: Payment | None = None) -> StoredAnswer:
-        """The upstream's 2xx as the caller may see it, by ``until`` (Unix seconds). Raises ``NotServed``."""
+    def answer(
+        self,
+        request: Request,
+        match: Match,
+        until: float,
+        payment: Payment | None = None,
+        told: Mapping[str, str] = _NOTHING,
+    ) -> StoredAnswer:
+        """The upstream's 2xx as the caller may see it, by ``until`` (Unix seconds). Raises ``NotServed``.
+
+        ``told`` are headers of our own.
+        """
         target = match.route.upstream
         timeout = min(target.timeout_seconds, until - self.parts.clock())
         if timeout <= 0:
             raise NotServed(_timeout(), "no_time_left")
         try:
-            answer = self.parts.upstream.fetch(target, _asked(request, match, payment), timeout)
+            answer = self.parts.upstream.fetch(target, _asked(request, match, payment, told), timeout)
         except UpstreamFailed as failed:
             kind = failed.kind
             outcome = _timeout() if kind is FailureKind.TIMEOUT else _unusable(kind.value)
@@ -71,12 +88,12 @@ class UpstreamRunner:
         return stored
 
 
-def _asked(request: Request, match: Match, payment: Payment | None) -> UpstreamRequest:
+def _asked(request: Request, match: Match, payment: Payment | None, told: Mapping[str, str]) -> UpstreamRequest:
     return UpstreamRequest(
         method=request.method,
         path=match.path,
         raw_query=request.raw_query,
-        headers=request_headers(request.headers),
+        headers={**request_headers(request.headers), **told},
         body=request.body,
         params=match.params,
         pattern=match.route.pattern,

@@ -6,6 +6,7 @@ from tollgate.errors import BadRequest, Refusal
 from tollgate.gateway.admission import Caller, hash_identifier
 from tollgate.gateway.call import Call, Parts, offer
 from tollgate.gateway.catalogue import Catalogue, Match, MethodNotAllowed
+from tollgate.gateway.executions import EXECUTIONS_PATH, Executions
 from tollgate.gateway.forwarding import is_query
 from tollgate.gateway.free_call import FreeCall
 from tollgate.gateway.fresh_signature import FreshSignature
@@ -82,6 +83,8 @@ class Gateway:
         catalogue = self.catalogues.current()
         if request.raw_path == RESULTS_PATH:
             return Results(self.parts).fetch(request, catalogue, deadline)
+        if request.raw_path == EXECUTIONS_PATH:
+            return Executions(self.parts).end(request)
         head = request.method == "HEAD"
         match = catalogue.match("GET" if head else request.method, request.raw_path)
         if not is_query(request.raw_query):

@@ -39,6 +39,7 @@ class Event(StrEnum):
     FREE_SERVED = "free.served"
     UPSTREAM_FAILED = "upstream.failed"
     RESULT_FETCHED = "result.fetched"
+    EXECUTION_ENDED = "execution.ended"
     RECORD_READ = "record.read"
     HISTORY_READ = "history.read"
     RECEIPT_ISSUED = "receipt.issued"

@@ -160,6 +160,8 @@ def _target_out(target: Target) -> dict[str, Any]:
         out["secretHeader"] = {"name": target.headers[0].name, "secret": target.headers[0].secret}
     elif target.headers:
         out["headers"] = [_header_out(header) for header in target.headers]
+    if target.webhook:
+        out["webhook"] = True
     return out
 
 
@@ -168,11 +170,16 @@ def _target_in(item: object) -> Target:
         upstream = _fields(item, "function", "timeoutSeconds")
         function = FunctionName.parse(_text(upstream["function"], "function"))
         return FunctionTarget(str(function), _seconds(upstream["timeoutSeconds"]))
-    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader", optional=("headers",))
+    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader", optional=("headers", "webhook"))
     headers = [_header_in(header, "value") for header in _list(upstream.get("headers", []), "headers")]
     if upstream["secretHeader"] is not None:
         headers.append(_header_in(upstream["secretHeader"]))
-    return UpstreamTarget(_text(upstream["url"], "url"), _seconds(upstream["timeoutSeconds"]), tuple(headers))
+    return UpstreamTarget(
+        _text(upstream["url"], "url"),
+        _seconds(upstream["timeoutSeconds"]),
+        tuple(headers),
+        webhook=_flag(upstream.get("webhook", False), "webhook"),
+    )
 
 
 def _header_out(header: UpstreamHeader) -> dict[str, str]:

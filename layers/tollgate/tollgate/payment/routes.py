@@ -34,12 +34,13 @@ class UpstreamTarget:
     """An HTTP API that a paid request goes to.
 
     ``url`` is an absolute URL whose path segments may be ``{param}``s of the route's pattern; ``headers`` take the
-    place of the buyer's of the same name.
+    place of the buyer's of the same name. ``webhook``: it starts a workflow, which is told its payment and tracked.
     """
 
     url: str
     timeout_seconds: float
     headers: tuple[UpstreamHeader, ...] = ()
+    webhook: bool = False
 
 
 @dataclass(frozen=True, slots=True)

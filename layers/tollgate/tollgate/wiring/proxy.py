@@ -19,6 +19,7 @@ from tollgate.gateway.serve import Gateway
 from tollgate.ledger.answers import S3Bodies
 from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
+from tollgate.ledger.executions import ExecutionsLedger
 from tollgate.ledger.payers import Payers
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.resends import Resends
@@ -70,6 +71,7 @@ def make_gateway(logger: Logger, metrics: Metrics, own: "Callable[[Settings, str
         payments=PaymentsLedger(payments, S3Bodies(_make_s3, proxy.answers_bucket)),
         upfront=UpfrontLedger(payments),
         results=ResultsLedger(payments),
+        executions=ExecutionsLedger(payments),
         payers=Payers(payments),
         books=Books(payments),
         resends=Resends(payments),

@@ -186,7 +186,7 @@ def _facts(route: Route) -> dict[str, str]:
         facts[f"maxTimeoutSeconds on {network}"] = str(r.max_timeout_seconds)
     upstream = route.upstream
     facts |= {
-        "upstream": f"function {upstream.function}" if isinstance(upstream, FunctionTarget) else upstream.url,
+        "upstream": _upstream(upstream),
         "upstream timeout": f"{upstream.timeout_seconds:g} s",
         **_headers(upstream),
         "flow": route.flow.value,
@@ -202,6 +202,12 @@ def _facts(route: Route) -> dict[str, str]:
         "output": _json(route.output),
     }
     return facts
+
+
+def _upstream(upstream: Target) -> str:
+    if isinstance(upstream, FunctionTarget):
+        return f"function {upstream.function}"
+    return f"webhook {upstream.url}" if upstream.webhook else upstream.url
 
 
 def _headers(upstream: Target) -> dict[str, str]:

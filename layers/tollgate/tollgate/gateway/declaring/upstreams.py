@@ -33,14 +33,15 @@ def read_upstream(
         fields = fields_of(node, findings, ("function",), ("timeoutSeconds",))
         timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
         return read_function(fields.get("function"), timeout, facts, findings)
-    fields = fields_of(node, findings, ("url",), ("timeoutSeconds", "headers", "secretHeader"))
+    place = "webhook" if "webhook" in node.fields else "url"
+    fields = fields_of(node, findings, (place,), ("timeoutSeconds", "headers", "secretHeader"))
     timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
     headers = read_headers(fields, facts, findings)
-    url = text_of(fields.get("url"), findings)
+    url = text_of(fields.get(place), findings)
     if url is None:
         return None
-    _check_url(fields["url"], url, params, facts, findings)
-    return UpstreamTarget(url, timeout, headers)
+    _check_url(fields[place], url, params, facts, findings)
+    return UpstreamTarget(url, timeout, headers, webhook=place == "webhook")
 
 
 def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings) -> None:

@@ -67,6 +67,25 @@ ENDPOINTS = (
         frozenset({"path"}),
     ),
     Endpoint(
+        "/x402/executions",
+        "post",
+        "executions",
+        "How a paid workflow ended, said by the workflow under the URL that it was given.",
+        {
+            200: "It is kept.",
+            404: "Nobody was given this URL, or its day is over.",
+            409: "Another end was said before.",
+            413: "Too large.",
+        }
+        | _BUG,
+        {
+            "payment": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "token": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            "outcome": {"type": "string", "enum": ["failed"]},
+        },
+        frozenset({"payment", "token"}),
+    ),
+    Endpoint(
         "/x402/results",
         "get",
         "results",
