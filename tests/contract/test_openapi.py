@@ -32,8 +32,8 @@ from tollgate.ledger.tallies import Tallies
 from tollgate.payment.identity import PaymentId
 from tollgate.payment.price_choice import PriceChoice, Tier, Where
 from tollgate.payment.record import Move
-from tollgate.payment.tally import History as Sale
 from tollgate.payment.routes import UpstreamTarget
+from tollgate.payment.tally import History as Sale
 from tollgate.wire.parse import parse_payment
 from tollgate.wire.reasons import Reason
 

@@ -33,7 +33,7 @@ include-path = "/x402/challenge"
 checks.positive_data_acceptance.expected-statuses = [402, 400, 404, 405]
 
 [[operations]]
-include-path-regex = "/x402/(payments|receipts)"
+include-path-regex = "/x402/(payments|receipts|analytics)"
 checks.positive_data_acceptance.expected-statuses = [400, 403, 404, 431]
 
 [[operations]]
@@ -115,7 +115,7 @@ def test_a61_without_a_key_everything_is_401(stack: LocalStack, tmp_path: Path, 
     printed, report = schemathesis(
         stack,
         tmp_path,
-        *("--include-path-regex", "/(verify|settle)$", "--include-method", "POST", *header),
+        *("--include-path-regex", "/(verify|settle)$", *header),
         *("--checks", "not_a_server_error,status_code_conformance,content_type_conformance"),
         *("--checks", "response_schema_conformance,errors_have_one_form,nobody_comes_in_without_a_key"),
     )
