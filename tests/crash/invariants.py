@@ -175,12 +175,19 @@ def i3_settled_has_its_receipt(run: "Run") -> None:
 
 
 def i4_the_books_add_up(run: "Run") -> None:
-    """I4: revenue is what the settled payments brought, and with what is owed back it is what the chain brought."""
+    """I4: revenue is what the settled payments brought, and with what is owed back it is what the chain brought.
+
+    Fees are those of the payments that stand in the revenue.
+    """
     payments = run.world.all_payments()
     settled = sum(p.claim.authorization.value for p in payments if p.state in _PAID)
     count = sum(p.state in _PAID for p in payments)
     if run.world.revenue() != (settled, count):
         raise broken(run, "I4", f"revenue {run.world.revenue()} but settled ({settled}, {count})")
+    fees = [p.claim.fee for p in payments if p.state in _PAID and p.claim.fee]
+    rows = run.world.rows("FEE#")
+    if (sum(row["amount"] for row in rows), sum(row["payments"] for row in rows)) != (sum(fees), len(fees)):
+        raise broken(run, "I4", f"the owner owes {rows}, the settled payments say {fees}")
     owed = sum(p.claim.authorization.value for p in payments if p.state in _OWED)
     earned = run.world.node.balance(str(PAY_TO))
     if earned != settled + owed:

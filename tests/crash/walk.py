@@ -9,6 +9,7 @@ from tests.crash.invariants import ALL, Watch
 from tests.support.fakes.client import Buyer
 from tests.support.fakes.effects import CRASHES, Effect, Plan
 from tests.support.fakes.world import START, FakeWorld
+from tollgate.wire.primitives import Address
 
 # Reconcile's schedule, and how often a payment may be looked at before that counts as never ending.
 MINUTE = 60
@@ -50,6 +51,11 @@ class Scenario:
     signatures: int = 2
     flow: str = "authorization"
 
+    @property
+    def owned(self) -> bool:
+        """Whether what is sold is an owner's, who owes a fee of it; in the plain stories it is the operator's."""
+        return self.flow == "authorization" and not self.name.startswith("happy")
+
 
 @cache
 def standing_offer(flow: str = "authorization") -> dict[str, Any]:
@@ -59,6 +65,9 @@ def standing_offer(flow: str = "authorization") -> dict[str, Any]:
     return Buyer(world, seed=9, path=PATHS[flow]).offer()
 
 
+OWNER = Address(b"\x0a" * 20)
+# Of 10,000 atomic units: 123.
+FEE_BPS = 123
 PATHS = {"authorization": "/weather/paris", "upfront": "/report/paris"}
 
 
@@ -77,6 +86,8 @@ class Run:
         self.scenario = scenario
         self.world = FakeWorld(plan)
         add_upfront_route(self.world)
+        if scenario.owned:
+            self.world.routes[0] = replace(self.world.routes[0], owner=OWNER, fee_bps=FEE_BPS)
         self.watch = Watch(self)
         self.aws_fails = scenario.aws_fails or any(fault not in CRASHES for fault in plan.values())
         self._sweep_at = START + MINUTE

@@ -53,6 +53,7 @@ def config(catalogue: Catalogue, facts: StackFacts) -> dict[str, Any]:
             "wellKnown": f"{facts.base_url}/.well-known/x402",
             "openapi": f"{facts.base_url}/openapi.json",
             "llms": f"{facts.base_url}/llms.txt",
+            "admin": f"{facts.base_url}/x402/admin/openapi.json",
         },
     }
 
