@@ -8,7 +8,9 @@ import pytest
 from tests.support.upstream import Handler, answers
 from tests.support.world import BASE_URL, ELSEWHERE, Answer, World, body_of, receipt_of
 from tollgate.payment.record import Payment
+from tollgate.payment.routes import UpstreamHeader, UpstreamTarget
 from tollgate.payment.states import State
+from tollgate.wire.primitives import Address
 
 IDENTIFIER = "pay_0123456789abcdef0123456789abcdef"
 PATH = "/report/paris"
@@ -78,6 +80,22 @@ def test_a_paid_result_is_fetched_under_a_link_without_paying_again(selling: Wor
     again = selling.request(PATH, payment=payment)
     assert (again.status, link_of(again)) == (202, link_of(answer))
     assert selling.sent() == 1
+
+
+def test_a_link_is_not_fetched_with_the_secrets_of_who_took_over_its_routes_id(selling: World) -> None:
+    """On one host, of which many sell a part: the id is another owner's by now, and so is the key."""
+    job = Job()
+    _, answer = bought(selling, job)
+    job.done = True
+    route = selling.routes[-1]
+    assert isinstance(route.upstream, UpstreamTarget)
+    keyed = dataclasses.replace(route.upstream, headers=(UpstreamHeader("x-key", secret="theirs"),))
+    for owner, sent in ((None, "theirs"), (Address(b"\xbb" * 20), None)):
+        selling.routes[-1] = dataclasses.replace(route, upstream=keyed, owner=owner)
+        selling.skew += 31
+        assert follow(selling, link_of(answer)).status == 200
+        headers = {name.lower(): value for name, value in selling.upstream.seen[-1][2].items()}
+        assert headers.get("x-key") == sent
 
 
 def test_a_link_that_nobody_was_given_leads_nowhere(selling: World) -> None:

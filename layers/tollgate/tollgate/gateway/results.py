@@ -49,7 +49,9 @@ class Results:
             )
         if (place.url, place.query) == AWAITED:
             return Executions(self.parts).result(payment)
-        route = next((r for r in catalogue.snapshot.routes if r.id == place.route), None)
+        # An id may be another owner's by now, whose secrets are not for this URL.
+        known = (place.route, payment.claim.route_owner)
+        route = next((r for r in catalogue.snapshot.routes if (r.id, r.owner) == known), None)
         headers = () if route is None else _headers(route.upstream, place.url)
         target = UpstreamTarget(place.url, _LONGEST_SECONDS, headers)
         left = deadline - 2 * ANSWER_RESERVE_SECONDS - self.parts.clock()
