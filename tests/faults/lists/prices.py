@@ -97,8 +97,8 @@ SABOTAGES = (
     Sabotage(
         "the query may say what the body says",
         "gateway/price_selection.py",
-        "    if _named(choice, request.raw_query):",
-        "    if False:",
+        "        if _named(name, request.raw_query, wrong):",
+        "        if False:",
         _SELECTION + "test_a22_the_query_may_not_say_what_the_body_says",
     ),
     Sabotage(

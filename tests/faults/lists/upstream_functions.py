@@ -75,8 +75,8 @@ SABOTAGES = (
     Sabotage(
         "a function gets its route's timeout, whatever is left",
         "gateway/function_upstream.py",
-        "timeout if timeout >= target.timeout_seconds else _whole(timeout)",
-        "target.timeout_seconds",
+        "timeout if timeout >= usual else _whole(timeout)",
+        "usual",
         _ATTACKS + "test_a_function_gets_no_more_time_than_its_request_has",
     ),
     Sabotage(
