@@ -24,7 +24,7 @@ READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo serve sam-local test check lint format types imports template faults crash interleavings kills beside prove slow bench relayer networks dashboards threats lock clean
+.PHONY: help setup demo example serve sam-local test check lint format types imports template faults crash interleavings kills beside prove slow bench relayer networks dashboards threats lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (th
 
 demo: setup ## show one paid call on a local AWS and a local chain, from the 402 to the receipt
 	@exec $(PY) -m local.demo
+
+example: setup ## run one of examples/ on a local stack (NAME=provider-call, workflow or agent)
+	@exec $(PY) -m local.example $(NAME)
 
 serve: setup ## keep the local stack up and print its URLs, a funded test key and lines to try
 	@exec $(PY) -m local.serve

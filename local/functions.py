@@ -1,7 +1,8 @@
-"""The example's Lambda function on the local AWS, as its seller deploys it: a zip with app.py in it."""
+"""The examples' Lambda functions on the local AWS, as their sellers deploy them: a zip with app.py in it."""
 
 import io
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.paths import ROOT, lambda_runtime
@@ -10,18 +11,24 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 FACTORS = "tollgate-example-factors"
+AGENT_PRICE = "tollgate-example-agent-price"
 _FOLDER = ROOT / "examples" / "functions" / "factors"
 
 
-def put_factors(functions: "LambdaClient") -> str:
-    """Create the function of examples/functions; its ARN."""
+def put_functions(functions: "LambdaClient") -> str:
+    """Create the functions of examples/functions and examples/agent; their ARNs, as UpstreamFunctionArns takes them."""
+    price = ROOT / "examples" / "agent" / "price"
+    return ",".join(_put(functions, name, folder) for name, folder in ((FACTORS, _FOLDER), (AGENT_PRICE, price)))
+
+
+def _put(functions: "LambdaClient", name: str, folder: Path) -> str:
     made = functions.create_function(
-        FunctionName=FACTORS,
+        FunctionName=name,
         Runtime=lambda_runtime(),  # type: ignore[arg-type]
         Handler="app.handler",
         Timeout=5,
         Role="arn:aws:iam::000000000000:role/nobody",
-        Code={"ZipFile": zipped((_FOLDER / "app.py").read_text())},
+        Code={"ZipFile": zipped((folder / "app.py").read_text())},
     )
     return made["FunctionArn"]
 

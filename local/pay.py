@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from typing import Any
 
 import httpx
 from eth_account import Account
@@ -15,13 +16,13 @@ from x402.mechanisms.evm.exact import ExactEvmScheme
 from local.buyer import NETWORKS, demo_buyer, read_header
 
 
-async def fetch(account: LocalAccount, url: str) -> httpx.Response:
-    """GET ``url``, paid for if it has a price: on the test networks alone, and at most the SDK's dollar a call."""
+async def fetch(account: LocalAccount, url: str, method: str = "GET", **request: Any) -> httpx.Response:
+    """One request, paid for if it has a price: on the test networks alone, and at most the SDK's dollar a call."""
     client = x402Client()
     for network in NETWORKS:
         client.register(network, ExactEvmScheme(EthAccountSigner(account)))
     async with httpx.AsyncClient(transport=x402AsyncTransport(client), timeout=40) as http:
-        return await http.get(url)
+        return await http.request(method, url, **request)
 
 
 async def pay(url: str, key: str | None) -> int:

@@ -26,7 +26,7 @@ from local.build import built_template
 from local.chain import Chain
 from local.deploy import STACK, Deployed, deploy, put_rpc_secret, read_deployed
 from local.front import FrontDoor
-from local.functions import FACTORS, put_factors
+from local.functions import FACTORS, put_functions
 from local.ministack import REGION, MiniStack
 from local.paths import BUILD
 from local.progress import step
@@ -237,7 +237,7 @@ class LocalStack:
                 "Network": str(self.chain.info.network),
                 "PayTo": self.pay_to,
                 "PublicBaseUrl": self.front.url,
-                "UpstreamFunctionArns": put_factors(self.functions),
+                "UpstreamFunctionArns": put_functions(self.functions),
                 **self._parameters,
             },
         )
