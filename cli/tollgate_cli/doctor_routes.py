@@ -16,7 +16,7 @@ from tollgate.gateway.forwarding import destination
 from tollgate.gateway.path_pattern import PathPattern
 from tollgate.gateway.public_address import is_address, is_odd_literal, is_public_address, is_public_name
 from tollgate.ledger.routes import RoutesTable
-from tollgate.payment.routes import FunctionTarget, Route, Snapshot
+from tollgate.payment.routes import ApiTarget, FunctionTarget, Route, Snapshot
 from tollgate_cli.aws import Aws
 from tollgate_cli.doctor_report import Report
 from tollgate_cli.stack import Stack
@@ -86,7 +86,7 @@ def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str
 
 
 def _host(route: Route) -> tuple[str, int] | None:
-    if isinstance(route.upstream, FunctionTarget):
+    if isinstance(route.upstream, FunctionTarget | ApiTarget):
         return None
     params = dict.fromkeys(PathPattern.parse(route.pattern).params, "x")
     try:

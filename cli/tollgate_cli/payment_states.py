@@ -34,6 +34,7 @@ STATES: Mapping[State, Said] = {
         "FULFILLED or REFUND_DUE; when its owner dies, REFUND_DUE: it is never run again",
     ),
     State.FULFILLED: Said("paid and served", _SETTLED),
+    State.GRANTED: Said("paid, and let through to the REST API behind the authorizer, once", _SETTLED),
     State.REVERSED: Said(
         "its block disappeared from the chain, and its revenue was taken back",
         "reconcile settles it again, with the same authorization",

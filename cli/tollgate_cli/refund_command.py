@@ -25,6 +25,7 @@ _WHY_NOT = {
     State.CLAIMED: "nothing was charged yet",
     State.EXECUTING_PAID: "its upstream is running",
     State.FULFILLED: "it was paid and served",
+    State.GRANTED: "it was paid and let through",
     State.CREDITED: "it was made good in another way",
     State.REVERSED: "its block disappeared and it is settled again by itself",
     State.UNPAID: "its money never moved",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.crash.walk import Run
 
 # Its money came and stands in the revenue; of these, what was not served is owed back.
-_PAID = frozenset({State.SETTLED, State.EXECUTING_PAID, State.FULFILLED, State.REFUND_DUE})
+_PAID = frozenset({State.SETTLED, State.EXECUTING_PAID, State.FULFILLED, State.GRANTED, State.REFUND_DUE})
 _SERVED = frozenset({State.SETTLED, State.FULFILLED})
 # Its money came although we had given it up.
 _OWED = frozenset({State.PAID_UNSERVED, State.REFUNDED})

@@ -40,6 +40,7 @@ def some_claim(
     route: str = "weather",
     route_owner: Address | None = None,
     fee_bps: int = 0,
+    grants: bool = False,
 ) -> Claim:
     """A claim of a fresh payment."""
     id = PaymentId(network, ASSET, payer or some_address(), nonce or some_word())
@@ -62,6 +63,7 @@ def some_claim(
         flow=flow,
         route_owner=route_owner,
         fee_bps=fee_bps,
+        grants=grants,
     )
 
 

@@ -11,7 +11,7 @@ from local.chain import Chain
 from local.rpc_gate import SEND, Act, RpcGate
 from tests.support.aws import client
 from tests.support.aws_calls import AwsCall, arn
-from tests.support.buyer import TRANSFER, encode, fresh_signature, transfer_arguments
+from tests.support.buyer import TRANSFER, decode, encode, fresh_signature, transfer_arguments
 from tests.support.functions import Functions
 from tests.support.seats import Seat, declared
 from tests.support.silent_facilitator import silent_facilitator
@@ -20,13 +20,14 @@ from tests.support.upstream import CountingUpstream, answers, sunny
 from tollgate.facilitator.remote_turns import STRIKES
 from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.routes import FunctionTarget, UpstreamHeader
+from tollgate.payment.routes import ApiTarget, FunctionTarget, UpstreamHeader
 from tollgate.wire.parse import parse_payment
 
 IDENTIFIER = "pay_{:032x}"
 SOLD = arn("lambda", "function:map:live")
 PRICER = arn("lambda", "function:pricer")
 ELSEWHERE = "198.51.100.7"
+GUARDED = ApiTarget("https://abcdef1234.execute-api.us-east-1.amazonaws.com/prod")
 BIG = b"x" * 100_000
 FINAL_SECONDS = 2_000
 # What is left of an invocation: enough to claim and to serve, little to wait for what will not come.
@@ -34,6 +35,8 @@ _SHORT = 9.0
 _PASS = 12.0
 _EVERYTHING = ("eth_chainId", "eth_getTransactionReceipt", *SEND)
 HTTP = ("proxy", "challenge", "discovery", "verify", "settle", "supported", "records", "admin", "analytics")
+# Of these a bug is a metric: nobody could tell it from what they answer.
+BUGS = (*HTTP, "authorizer")
 
 
 @dataclass
@@ -101,6 +104,7 @@ class _Day:
         self._records()
         self._streamed()
         self._admin()
+        self._authorizer()
         self._bugs()
 
     def _open(self) -> None:
@@ -118,6 +122,7 @@ class _Day:
         functions.sell("GET", "/priced", self.upstream.url + "/priced", computed=price)
         functions.sellers_functions[PRICER] = lambda event: {"price": "$0.02"}
         functions.sell("GET", "/report/{city}", self.upstream.url + "/report/{city}", upfront=True)
+        functions.sell("GET", "/guarded/{city}", GUARDED, upfront=True)
         status = functions.invoke("settle", {"op": "relayers"})
         for relayer in status["networks"][0]["relayers"]:
             self.chain.give_gas(relayer["address"])
@@ -335,6 +340,31 @@ class _Day:
         gone = seat.ask("DELETE", "/x402/admin/routes/tea", version=made.json()["version"])
         assert gone.status == 204
 
+    def _authorizer(self) -> None:
+        """The REST API's: offered, let through, refused; and one whose settlement its resend waits for."""
+        assert decide(self.functions)["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+        for late in (False, True):
+            payment = self._guarded_unsettled() if late else self._guarded()
+            assert decide(self.functions, payment)["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+            assert decide(self.functions, payment) == "Unauthorized"
+        expired = self._guarded_unsettled()
+        self.functions.advance(100)
+        self.chain.mine(20)
+        assert decide(self.functions, expired)["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+        assert decide(self.functions, event={}) == "'resource'"
+
+    def _guarded_unsettled(self) -> dict[str, Any]:
+        payment = self._guarded()
+        held = self.gate.rule(Act.DROP, SEND)
+        assert decide(self.functions, payment, seconds=_SHORT) == "settlement_pending"
+        held.release()
+        return payment
+
+    def _guarded(self) -> dict[str, Any]:
+        self._payments += 1
+        offer = decode(decide(self.functions)["context"]["paymentRequired"])
+        return self.functions.sign(self.functions.buyer(), offer, identifier=IDENTIFIER.format(self._payments))
+
     def _bugs(self) -> None:
         """An event that API Gateway never sends stands for a bug."""
         for name in HTTP:
@@ -387,11 +417,36 @@ class _TakesNothing:
         return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": "ThrottlingException"} for _ in Entries]}
 
 
+def decide(
+    functions: Functions,
+    payment: dict[str, Any] | None = None,
+    *,
+    seconds: float | None = None,
+    event: dict[str, Any] | None = None,
+) -> Any:
+    """What a REST API's authorizer says: its output, or the text of its error."""
+    asked = {
+        "methodArn": "arn:aws:execute-api:us-east-1:000000000000:abcdef1234/prod/GET/guarded/oslo",
+        "resource": "/guarded/{city}",
+        "httpMethod": "GET",
+        "pathParameters": {"city": "oslo"},
+        "multiValueHeaders": {} if payment is None else {"PAYMENT-SIGNATURE": [encode(payment)]},
+        "requestContext": {"identity": {"sourceIp": "192.0.2.1"}},
+    }
+    try:
+        return functions.invoke("authorizer", asked if event is None else event, seconds=seconds)
+    except Exception as error:
+        return str(error)
+
+
 def _with_another_facilitator(functions: Functions, upstream: CountingUpstream) -> None:
     """It refuses payment after payment, until it is skipped."""
     assert functions.invoke("origin", {"headers": {"x-tollgate-origin": "a guess"}}) == {"isAuthorized": False}
     functions.sell("GET", "/weather/{city}", upstream.url + "/weather/{city}")
+    functions.sell("GET", "/guarded/{city}", GUARDED, upfront=True)
     functions.invoke("reconcile", {})
+    offer = decode(decide(functions)["context"]["paymentRequired"])
+    assert decide(functions, functions.sign(functions.buyer(), offer), seconds=_SHORT) == "settlement_pending"
     for _ in range(STRIKES):
         payment = functions.sign(functions.buyer(), functions.offer("GET", "/weather/oslo"))
         assert functions.request("GET", "/weather/oslo", payment=payment, seconds=_SHORT).status == 503

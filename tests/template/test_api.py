@@ -207,6 +207,7 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
             ]
         },
         "ProxyFunctionName": {"Ref": "ProxyFunction"},
+        "AuthorizerFunctionArn": {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]},
         "SettleFunctionName": {"Ref": "SettleFunction"},
         "ReconcileFunctionName": {"Ref": "ReconcileFunction"},
         "RecordsFunctionName": {"Ref": "RecordsFunction"},

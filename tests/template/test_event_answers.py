@@ -16,7 +16,7 @@ from tollgate.payment.sellers import Allowance, Seller, key_hash, name_in
 from tollgate.wire.primitives import Address
 
 EVENTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))}
-HTTP = [name for name, event in EVENTS.items() if "requestContext" in event]
+HTTP = [name for name, event in EVENTS.items() if "http" in event.get("requestContext", {})]
 
 # The payments of the events were signed once and have expired, as the functions say; everything else is served.
 STATUS = {
@@ -105,7 +105,9 @@ def test_the_expired_payments_are_refused_for_that(stack: Functions) -> None:
 
 
 def test_the_other_events_are_answered_too(stack: Functions) -> None:
-    """Scheduler's, the proxy's to settle, and the operator's."""
+    """Scheduler's, a REST API's, the proxy's to settle, and the operator's."""
+    with pytest.raises(Exception, match="unknown_route"):
+        stack.invoke("authorizer", EVENTS["authorizer_get"])
     status = stack.invoke("settle", EVENTS["settle_relayers"])
     assert status["networks"][0]["hasGas"] is True
     assert stack.invoke("settle", EVENTS["settle_doctor"])["relayers"]

@@ -28,6 +28,7 @@ def test_every_function_has_events() -> None:
         "admin_routes_get",
         "analytics_get",
         "analytics_op",
+        "authorizer_get",
         "challenge_get",
         "counter_stream",
         "discovery_resources",

@@ -54,6 +54,7 @@ def _allows(statement: dict[str, Any], access: Access, values: Values) -> list[t
     [
         "proxy",
         "admin",
+        "authorizer",
         "challenge",
         "discovery",
         "verify",
@@ -118,6 +119,7 @@ def test_every_function_was_rehearsed(template: dict[str, Any]) -> None:
     assert sorted(_names(template)) == [
         "admin",
         "analytics",
+        "authorizer",
         "challenge",
         "counter",
         "discovery",

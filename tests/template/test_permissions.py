@@ -70,6 +70,16 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *_logs("ProxyLogs"),
         *TRACES,
     ],
+    # No upstream, no secret of one, no answers, no key.
+    "AuthorizerRole": [
+        *[(f"dynamodb:{action}", PAYMENTS) for action in [*READS, *WRITES, "ConditionCheckItem"]],
+        ("dynamodb:BatchGetItem", ROUTES),
+        ("lambda:InvokeFunction", SETTLE),
+        ("secretsmanager:GetSecretValue", RPC_SECRET),
+        ("secretsmanager:GetSecretValue", FACILITATOR_SECRET),
+        *_logs("AuthorizerLogs"),
+        *TRACES,
+    ],
     "ChallengeRole": [
         ("dynamodb:BatchGetItem", ROUTES),
         # What a route costs may be a function's to say.

@@ -223,6 +223,27 @@ def read_proxy_settings(environment: Mapping[str, str]) -> ProxySettings:
     return settings
 
 
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings:
+    """What a REST API's authorizer needs besides. ``public_base_url`` is this stack's, without a trailing slash."""
+
+    public_base_url: str
+    source_address_resends: bool
+    most_open: int
+
+
+def read_authorizer_settings(environment: Mapping[str, str]) -> AuthorizerSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = AuthorizerSettings(
+        public_base_url=reader.text("TOLLGATE_PUBLIC_BASE_URL").rstrip("/"),
+        source_address_resends=reader.flag("TOLLGATE_SOURCE_ADDRESS_RESENDS"),
+        most_open=reader.number("TOLLGATE_MAX_OPEN_PER_PAYER"),
+    )
+    reader.done()
+    return settings
+
+
 def read_facilitator_settings(environment: Mapping[str, str], stage: str) -> FacilitatorSettings | None:
     """The remote facilitators, or ``None`` when the settle function settles.
 

@@ -86,6 +86,12 @@ class Seller:
     def fulfilled(self) -> Payment:
         return self.upfront.fulfil(self.executing_paid(), ANSWER, NOW + 2, NOW + 1800)
 
+    def granted(self) -> Payment:
+        claim = some_claim(owner=_OWNER, lease_until=NOW + 30, flow=Flow.UPFRONT, grants=True)
+        settling = self.upfront.begin(self.ledger.claim(claim), NOW)
+        settled = self.books.book(settling, some_proof(), True, NOW, NOW + 901)
+        return self.upfront.grant(settled, _OWNER, NOW + 2, NOW + 1800)
+
     def refund_due(self) -> Payment:
         return self.upfront.refund_due(self.executing_paid(), "status_500", NOW + 2, dead=False)
 
@@ -143,6 +149,11 @@ _SHOWN: dict[State, tuple[Callable[[Seller], Payment], set[str], tuple[str, ...]
         Seller.fulfilled,
         {"payment", "answer", "receipt", "log"},
         ("due  1800001800", "served_at  1800000002"),
+    ),
+    State.GRANTED: (
+        Seller.granted,
+        {"payment", "receipt", "log"},
+        ("due  1800001800", "served_at  1800000002", "grants"),
     ),
     State.REFUND_DUE: (
         Seller.refund_due,

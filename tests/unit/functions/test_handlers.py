@@ -24,11 +24,14 @@ def test_the_functions_are_these() -> None:
     """The tests below look at all of them."""
     assert FUNCTIONS == [
         "admin",
+        "analytics",
+        "authorizer",
         "challenge",
         "counter",
         "discovery",
         "origin",
         "proxy",
+        "publisher",
         "reconcile",
         "records",
         "settle",

@@ -46,6 +46,7 @@ ROWS: Mapping[Kind, Row] = {
     Kind.UNSERVED: Row(503, payment_response=True, retry_after=True),
     Kind.SERVED: Row(0, payment_response=True),
     Kind.FREE: Row(0),
+    Kind.GRANTED: Row(200, payment_response=True),
     Kind.RESULT: Row(0, payment_response=True),
     Kind.RETENTION_PASSED: Row(410, payment_response=True),
     Kind.ANSWER_UNAVAILABLE: Row(503, payment_response=True, retry_after=True),

@@ -89,7 +89,7 @@ class Examiner:
         url = call.payment.resource_url
         if url is None:
             return
-        base = self.parts.base_url
+        base = call.match.route.base_url(self.parts.base_url)
         path = url.removeprefix(base).partition("?")[0]
         if not url.startswith(base + "/") or not _names_route(call, path):
             raise Refusal(Reason.RESOURCE_MISMATCH, "The payment names another resource.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from tollgate.errors import LostRace
 from tollgate.gateway.call import Call, Parts, offer
 from tollgate.gateway.deliver import Deliverer
+from tollgate.gateway.grant_run import GrantRun, granted
 from tollgate.gateway.outcomes import Kind, Outcome
 from tollgate.gateway.paid_run import OWNER_DIED, PaidRun, refund_due, unserved
 from tollgate.gateway.settling import Settling
@@ -35,7 +36,7 @@ class KnownPayments:
     parts: Parts
     settling: Settling
     deliver: Deliverer
-    runs: PaidRun
+    runs: PaidRun | GrantRun
 
     def serve(self, call: Call, payment: Payment) -> Outcome:
         """Answer by state; wait where waiting helps and this caller may have what comes."""
@@ -52,7 +53,7 @@ class KnownPayments:
             return outcome
         if outcome.kind in _UNKNOWN:
             self.parts.payers.answered_unknown(payment, self.parts.now())
-        elif outcome.kind in (Kind.SERVED, Kind.REFUND_DUE) and payment.answered_unknown:
+        elif outcome.kind in (Kind.SERVED, Kind.GRANTED, Kind.REFUND_DUE) and payment.answered_unknown:
             self.parts.payers.forget(payment.id, payment.claim.fingerprint, payment.id.digest)
         return outcome
 
@@ -168,6 +169,8 @@ class KnownPayments:
                 return self._unserved(call, payment, owner=owner)
             case State.SETTLED | State.FULFILLED:
                 return self.deliver.settled(call, payment, answer=answer, owner=owner)
+            case State.GRANTED:
+                return granted(payment) if payment.granted_now else self.deliver.refused(call, payment)
             case State.REFUND_DUE:
                 return refund_due(payment)
             case State.RELEASED | State.UNPAID:

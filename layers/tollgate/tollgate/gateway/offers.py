@@ -49,7 +49,7 @@ def acceptable(route: Route, payable: Collection[Network], now: int) -> tuple[Re
 
 def resource_url(base_url: str, match: Match) -> str:
     """The public URL of what is sold: from configuration and the canonical path, never from Host."""
-    return base_url + encoded_path(match.path)
+    return match.route.base_url(base_url) + encoded_path(match.path)
 
 
 def payment_required(match: Match, base_url: str, accepts: tuple[Requirements, ...], error: str) -> PaymentRequired:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     UNSERVED = "unserved"
     SERVED = "served"
     FREE = "free"
+    GRANTED = "granted"
     RESULT = "result"
     RETENTION_PASSED = "retention_passed"
     ANSWER_UNAVAILABLE = "answer_unavailable"

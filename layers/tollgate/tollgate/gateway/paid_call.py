@@ -11,6 +11,7 @@ from tollgate.errors import ChainUnavailable, LostRace, Refusal
 from tollgate.gateway.call import ANSWER_RESERVE_SECONDS, Call, Parts, offer
 from tollgate.gateway.deliver import Deliverer
 from tollgate.gateway.examine import Examined, Examiner, NonceUsed
+from tollgate.gateway.grant_run import GrantRun
 from tollgate.gateway.known import KnownPayments
 from tollgate.gateway.offers import resource_url
 from tollgate.gateway.outcomes import Kind, Outcome
@@ -23,6 +24,7 @@ from tollgate.ledger.payments import IdentifierBound, KnownPayment, PayerLimited
 from tollgate.ledger.rates import RateLimited, RateMoved
 from tollgate.payment.events import Event
 from tollgate.payment.record import Claim, Payment, StoredAnswer
+from tollgate.payment.routes import ApiTarget
 from tollgate.payment.settlement import TransferProof
 from tollgate.payment.states import Flow, State
 from tollgate.wire.reasons import Reason
@@ -49,12 +51,13 @@ class PaidCall:
     deliver: Deliverer
 
     @classmethod
-    def of(cls, parts: Parts) -> "PaidCall":
-        """Build it from its parts."""
+    def of(cls, parts: Parts, *, grants: bool = False) -> "PaidCall":
+        """Build it from its parts; with ``grants`` that of the authorizer, which lets through instead of serving."""
         settling = Settling(parts.payments, parts.books, parts.settler, parts.clock, parts.sleep, parts.journal)
         deliver = Deliverer(parts)
         runner = UpstreamRunner(parts)
-        known = KnownPayments(parts, settling, deliver, PaidRun(parts, runner, deliver))
+        runs = GrantRun(parts, deliver) if grants else PaidRun(parts, runner, deliver)
+        known = KnownPayments(parts, settling, deliver, runs)
         return cls(
             parts,
             Examiner(parts),
@@ -233,6 +236,7 @@ class PaidCall:
             flow=examined.flow,
             route_owner=call.match.route.owner,
             fee_bps=call.match.route.fee_bps,
+            grants=isinstance(call.match.route.upstream, ApiTarget),
         )
 
     def _execute(self, call: Call, payment: Payment) -> Outcome:

@@ -29,10 +29,29 @@ def recheck_at(payment: Payment) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class PaidRun:
-    """Serve what was paid for."""
+class Ending:
+    """How a payment that is settled first ends without its request."""
 
     parts: Parts
+
+    def owe(self, payment: Payment, why: str, *, dead: bool) -> Payment:
+        """To REFUND_DUE. Raises ``LostRace``."""
+        owed = self.parts.upfront.refund_due(payment, why, self.parts.now(), dead=dead)
+        self.parts.journal.record(Event.PAYMENT_REFUND_DUE, payment=payment.id.digest, why=why)
+        return owed
+
+    def as_before(self, payment: Payment) -> Payment:
+        """A payment that is SETTLED again after a reorganisation, and ended before: it ends the same way, unrun."""
+        now = self.parts.now()
+        if payment.served_at is not None:
+            return self.parts.upfront.fulfilled_again(payment, now, recheck_at(payment))
+        return self.parts.upfront.refund_due(payment, payment.refund_why or OWNER_DIED, now, dead=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PaidRun(Ending):
+    """Serve what was paid for."""
+
     runner: UpstreamRunner
     deliver: Deliverer
 
@@ -77,19 +96,6 @@ class PaidRun:
         fulfilled = self.parts.upfront.fulfil(payment, answer, self.parts.now(), recheck_at(payment))
         self.parts.journal.record(Event.PAYMENT_FULFILLED, payment=payment.id.digest)
         return fulfilled, answer
-
-    def owe(self, payment: Payment, why: str, *, dead: bool) -> Payment:
-        """To REFUND_DUE. Raises ``LostRace``."""
-        owed = self.parts.upfront.refund_due(payment, why, self.parts.now(), dead=dead)
-        self.parts.journal.record(Event.PAYMENT_REFUND_DUE, payment=payment.id.digest, why=why)
-        return owed
-
-    def as_before(self, payment: Payment) -> Payment:
-        """A payment that is SETTLED again after a reorganisation, and ended before: it ends the same way, unrun."""
-        now = self.parts.now()
-        if payment.served_at is not None:
-            return self.parts.upfront.fulfilled_again(payment, now, recheck_at(payment))
-        return self.parts.upfront.refund_due(payment, payment.refund_why or OWNER_DIED, now, dead=True)
 
 
 def unserved(payment: Payment) -> Outcome:

@@ -15,6 +15,7 @@ WORDS: Mapping[State, tuple[str, str]] = {
     State.SETTLED: ("settled", "Charged once, and served; for a day the same payment gets its answer again."),
     State.EXECUTING_PAID: ("paid", "Charged; its answer is being made. Send the same payment again."),
     State.FULFILLED: ("settled", "Charged once, and served; for a day the same payment gets its answer again."),
+    State.GRANTED: ("settled", "Charged once, and let through to what it paid for, once."),
     State.RELEASED: ("not_charged", "Given up and not charged; it will not be used. A new payment is right."),
     State.UNPAID: ("not_charged", "Proven never to be charged. A new payment is right."),
     State.UNRESOLVED: ("unresolved", "Nobody can say yet whether it was charged. Ask the seller, naming the payment."),

@@ -6,7 +6,7 @@ from typing import Protocol
 from tollgate.gateway.function_upstream import FunctionUpstream
 from tollgate.gateway.messages import UpstreamRequest
 from tollgate.gateway.upstream import UpstreamAnswer
-from tollgate.payment.routes import FunctionTarget, Target, UpstreamTarget
+from tollgate.payment.routes import ApiTarget, FunctionTarget, Target, UpstreamTarget
 
 
 class HttpFetch(Protocol):
@@ -39,6 +39,8 @@ class Upstreams:
             if self._functions is None:
                 self._functions = self._make_functions()
             return self._functions.fetch(target, request, timeout)
+        if isinstance(target, ApiTarget):
+            raise TypeError("what an authorizer sells is not asked for by anybody else")
         return self._http.fetch(
             target, request.params, request.method, request.raw_query, request.headers, request.body, timeout
         )

@@ -102,7 +102,7 @@ class Books:
         )
 
     def reverse(self, payment: Payment, now: int) -> Payment:
-        """SETTLED, FULFILLED or REFUND_DUE → REVERSED (its block is gone).
+        """SETTLED, FULFILLED, GRANTED or REFUND_DUE → REVERSED (its block is gone).
 
         Revenue is taken back by its own row, the log row is freed, and nothing is owed back.
 

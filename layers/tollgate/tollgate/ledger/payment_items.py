@@ -138,6 +138,7 @@ def claim_item(claim: Claim) -> dict[str, Value | None]:
         "work": work_shard(claim.id.digest),
         "due": claim.lease_until + 1,
         "flow": claim.flow.value,
+        "grants": True if claim.grants else None,
         "moves": (str(Move(state.value, claim.claimed_at)),),
         # Sparse keys of the lists in history.py. Nothing changes them, so that no move writes those indexes.
         "of_payer": claim.id.payer.lower,
@@ -180,6 +181,7 @@ def read_payment(item: Item) -> Payment:
             flow=Flow(item.get("flow", Flow.AUTHORIZATION)),
             route_owner=Address.parse(item["of_owner"]) if "of_owner" in item else None,
             fee_bps=item.get("fee_bps", 0),
+            grants=item.get("grants", False),
         ),
         state=State(item["state"]),
         fence=item["fence"],

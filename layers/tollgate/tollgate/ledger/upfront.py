@@ -104,18 +104,44 @@ class UpfrontLedger:
         return self._ended(payment, State.FULFILLED, [update, stored], replace(payment, served_at=now))
 
     def fulfilled_again(self, payment: Payment, now: int, recheck_at: int) -> Payment:
-        """SETTLED → FULFILLED: settled again after a reorganisation, and served before it."""
+        """SETTLED → FULFILLED or GRANTED: settled again after a reorganisation, and served or let through before."""
+        ended = State.GRANTED if payment.claim.grants else State.FULFILLED
         update = move(
             payment_key(payment.id),
             State.SETTLED,
-            State.FULFILLED,
+            ended,
             fence=payment.fence,
             now=now,
             detail="again",
             set_={"due": recheck_at},
             require={"served_at": (">", 0)},
         )
-        return self._ended(payment, State.FULFILLED, [update], payment)
+        return self._ended(payment, ended, [update], payment)
+
+    def grant(self, payment: Payment, owner: str, now: int, recheck_at: int) -> Payment:
+        """SETTLED → GRANTED, by its owner: whoever makes this move, and nobody else, is let through."""
+        granted = self._by_owner(
+            payment,
+            owner,
+            State.GRANTED,
+            now,
+            set_={"served_at": now, "due": recheck_at},
+            require={"owner": ("=", owner)},
+        )
+        return replace(granted, granted_now=True)
+
+    def take_grant(self, payment: Payment, owner: str, now: int, recheck_at: int) -> Payment:
+        """SETTLED → GRANTED for an owner who is dead, with fence + 1: the taker is let through in its place."""
+        granted = self._by_owner(
+            payment,
+            owner,
+            State.GRANTED,
+            now,
+            set_={"served_at": now, "owner": owner, "due": recheck_at},
+            require={"lease_until": ("<", now)},
+            raise_fence=True,
+        )
+        return replace(granted, granted_now=True)
 
     def refund_due(self, payment: Payment, why: str, now: int, *, dead: bool) -> Payment:
         """SETTLED or EXECUTING_PAID → REFUND_DUE, and the row that says so, in one transaction.

@@ -20,7 +20,8 @@ class Claim:
     ``owner`` is this invocation's random token; ``identifier`` the SHA-256 of the buyer's
     payment-identifier, ``identifier_secret`` whether it is long enough to prove anything (rule 6);
     ``counted`` whether the payer's row counts it (those of earlier versions it does not); ``route_owner`` whose the
-    route was then, ``None`` for the operator's, and ``fee_bps`` what the owner owed the operator of it.
+    route was then, ``None`` for the operator's, and ``fee_bps`` what the owner owed the operator of it; ``grants``
+    whether what it buys is let through instead of made here.
     """
 
     id: PaymentId
@@ -42,6 +43,7 @@ class Claim:
     flow: Flow = Flow.AUTHORIZATION
     route_owner: Address | None = None
     fee_bps: int = 0
+    grants: bool = False
 
     @property
     def fee(self) -> int:
@@ -81,6 +83,8 @@ class Payment:
     Upfront flow: ``ran_at`` is when the one run of the upstream was begun, ``served_at`` when its answer was
     stored, ``refund_why`` a code that says why nothing was served. ``refund_begun_at``: since when the stack sends it
     back by itself; ``refund_failed``: the code of why that can never come. All of them outlive a reversal.
+    ``granted_now``: this very value came of the move to GRANTED, so its caller, and no other, is let through; it is
+    never read from a table.
     """
 
     claim: Claim
@@ -100,6 +104,7 @@ class Payment:
     refund_why: str | None = None
     refund_begun_at: int | None = None
     refund_failed: str | None = None
+    granted_now: bool = False
     moves: tuple[Move, ...] = field(default=(), compare=False)
 
     @property

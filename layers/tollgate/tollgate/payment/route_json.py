@@ -17,6 +17,7 @@ from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.routes import (
     MAX_FEE_BPS,
+    ApiTarget,
     FunctionTarget,
     NetworkStatus,
     PreviousPrice,
@@ -155,6 +156,8 @@ def _route_in(item: object) -> Route:
 def _target_out(target: Target) -> dict[str, Any]:
     if isinstance(target, FunctionTarget):
         return {"function": target.function, "timeoutSeconds": target.timeout_seconds}
+    if isinstance(target, ApiTarget):
+        return {"api": target.url}
     out: dict[str, Any] = {"url": target.url, "timeoutSeconds": target.timeout_seconds, "secretHeader": None}
     if len(target.headers) == 1 and target.headers[0].secret is not None:
         out["secretHeader"] = {"name": target.headers[0].name, "secret": target.headers[0].secret}
@@ -170,6 +173,8 @@ def _target_in(item: object) -> Target:
         upstream = _fields(item, "function", "timeoutSeconds")
         function = FunctionName.parse(_text(upstream["function"], "function"))
         return FunctionTarget(str(function), _seconds(upstream["timeoutSeconds"]))
+    if isinstance(item, dict) and "api" in item:
+        return ApiTarget(_text(_fields(item, "api")["api"], "api"))
     upstream = _fields(item, "url", "timeoutSeconds", "secretHeader", optional=("headers", "webhook"))
     headers = [_header_in(header, "value") for header in _list(upstream.get("headers", []), "headers")]
     if upstream["secretHeader"] is not None:

@@ -51,7 +51,18 @@ class FunctionTarget:
     timeout_seconds: float
 
 
-Target = UpstreamTarget | FunctionTarget
+@dataclass(frozen=True, slots=True)
+class ApiTarget:
+    """A REST API that exists already: its authorizer asks for the payment, and nothing is asked of it from here.
+
+    ``url`` is the public URL of its stage, without a trailing slash, below which the route's path stands.
+    """
+
+    url: str
+    timeout_seconds: float = 0.0
+
+
+Target = UpstreamTarget | FunctionTarget | ApiTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,10 @@ class Route:
     owner: Address | None = None
     revision: int = 0
     fee_bps: int = 0
+
+    def base_url(self, own: str) -> str:
+        """The public URL below which it is sold, without a trailing slash; ``own`` is this stack's."""
+        return self.upstream.url if isinstance(self.upstream, ApiTarget) else own
 
     @property
     def flow(self) -> Flow:

@@ -1,8 +1,7 @@
 """The states of a payment and of a settlement, and the only moves between them.
 
 The arrows are data: the ledger derives every DynamoDB condition from them, and a test compares
-them with the picture in docs/architecture.md. The arrows of the authorizer come with the code
-that walks them.
+them with the picture in docs/architecture.md.
 """
 
 from collections.abc import Mapping
@@ -21,7 +20,10 @@ class Flow(StrEnum):
 
 
 class State(StrEnum):
-    """Where a payment stands in the seller's ledger. CLAIMED, EXECUTING_PAID and FULFILLED are of the upfront flow."""
+    """Where a payment stands in the seller's ledger. CLAIMED, EXECUTING_PAID and FULFILLED are of the upfront flow.
+
+    GRANTED is of a route whose answer is not made here: the authorizer let its request through, once.
+    """
 
     EXECUTING = "EXECUTING"
     CLAIMED = "CLAIMED"
@@ -29,6 +31,7 @@ class State(StrEnum):
     SETTLED = "SETTLED"
     EXECUTING_PAID = "EXECUTING_PAID"
     FULFILLED = "FULFILLED"
+    GRANTED = "GRANTED"
     REVERSED = "REVERSED"
     UNPAID = "UNPAID"
     UNRESOLVED = "UNRESOLVED"
@@ -63,9 +66,10 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
     State.CLAIMED: frozenset({State.SETTLING, State.RELEASED}),
     State.SETTLING: frozenset({State.SETTLED, State.UNPAID, State.UNRESOLVED}),
     # Straight to the end: settled again after a reorganisation, and served or owed back before (never run twice).
-    State.SETTLED: frozenset({State.REVERSED, State.EXECUTING_PAID, State.FULFILLED, State.REFUND_DUE}),
+    State.SETTLED: frozenset({State.REVERSED, State.EXECUTING_PAID, State.FULFILLED, State.GRANTED, State.REFUND_DUE}),
     State.EXECUTING_PAID: frozenset({State.FULFILLED, State.REFUND_DUE}),
     State.FULFILLED: frozenset({State.REVERSED}),
+    State.GRANTED: frozenset({State.REVERSED}),
     State.REVERSED: frozenset({State.SETTLING}),
     State.UNRESOLVED: frozenset({State.SETTLING}),
     State.RELEASED: frozenset({State.PAID_UNSERVED}),

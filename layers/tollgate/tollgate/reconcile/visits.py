@@ -94,7 +94,7 @@ class Visits:
                 self._settle(self.payments.reopen(payment, now), until)
             case State.UNRESOLVED:
                 self._try_again(payment, until)
-            case State.SETTLED | State.FULFILLED | State.REFUND_DUE:
+            case State.SETTLED | State.FULFILLED | State.GRANTED | State.REFUND_DUE:
                 self._still_there(payment, until)
             case State.RELEASED | State.UNPAID:
                 self._late_proof(payment)

@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
 from tollgate.edge.telemetry import PowertoolsJournal
+from tollgate.gateway.api_routes import of_the_proxy
 from tollgate.gateway.call import Parts
 from tollgate.gateway.catalogue_cache import CatalogueCache
 from tollgate.gateway.ports import Upstream
@@ -92,6 +93,6 @@ def make_gateway(logger: Logger, metrics: Metrics, own: "Callable[[Settings, str
 
     def load() -> Snapshot:
         # What the stack sells is not sold here; which networks can pay for gas holds for both.
-        return routes.load() if goods is None else replace(routes.load(), routes=goods.routes)
+        return of_the_proxy(routes.load()) if goods is None else replace(routes.load(), routes=goods.routes)
 
     return Gateway.of(parts, CatalogueCache(load, time.time))

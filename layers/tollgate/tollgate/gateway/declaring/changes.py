@@ -12,7 +12,7 @@ from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.networks import network_info
 from tollgate.payment.price_choice import PriceChoice
 from tollgate.payment.revisions import RouteChange
-from tollgate.payment.routes import FunctionTarget, Route, Target, UpstreamTarget
+from tollgate.payment.routes import ApiTarget, FunctionTarget, Route, Target, UpstreamTarget
 from tollgate.wire.models import Requirements
 
 # So many times dearer or cheaper, and a change of price is worth a second look.
@@ -207,6 +207,8 @@ def _facts(route: Route) -> dict[str, str]:
 def _upstream(upstream: Target) -> str:
     if isinstance(upstream, FunctionTarget):
         return f"function {upstream.function}"
+    if isinstance(upstream, ApiTarget):
+        return f"api {upstream.url}"
     return f"webhook {upstream.url}" if upstream.webhook else upstream.url
 
 

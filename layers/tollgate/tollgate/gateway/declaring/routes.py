@@ -17,7 +17,8 @@ from tollgate.gateway.declaring.tree import Kind, Node, fields_of, number_of, te
 from tollgate.gateway.declaring.upstreams import DEFAULT_TIMEOUT, read_upstream
 from tollgate.gateway.offers import LONGEST_DESCRIBED_PATH, extensions
 from tollgate.gateway.path_pattern import SITE_DOCUMENTS, PathPattern, is_reserved
-from tollgate.payment.routes import MAX_FEE_BPS, Route, UpstreamTarget
+from tollgate.payment.price_choice import Where
+from tollgate.payment.routes import MAX_FEE_BPS, ApiTarget, Route, UpstreamTarget
 from tollgate.payment.states import Flow
 from tollgate.wire import bazaar
 from tollgate.wire.headers import encode
@@ -111,6 +112,8 @@ def read_route(
     if resends is not None and resends.kind is not Kind.FLAG:
         findings.add(resends.line, resends.at, "must be true or false")
     taken, given = read_declared(fields.get("input"), fields.get("output"), method, pattern, schemas, findings)
+    if isinstance(upstream, ApiTarget):
+        _check_api(fields["upstream"], flow, prices, free=free, findings=findings)
     if len(findings.problems) == before and pattern is not None and not free:
         accepts = max(prices.offers, key=lambda offer: len(str(offer)))
         size = offer_bytes(facts.base_url, path, pattern, accepts, description, mime_type)
@@ -140,6 +143,18 @@ def read_route(
         fee_bps=fee,
     )
     return route, pattern if method else None
+
+
+def _check_api(node: Node, flow: Flow, prices: Prices, *, free: bool, findings: Findings) -> None:
+    """What an authorizer can sell: it settles before anything runs, and it sees no body."""
+    if free:
+        findings.add(node.line, node.at, "is an API whose authorizer asks for payment: a free method needs none")
+    elif flow is not Flow.UPFRONT:
+        findings.add(node.line, node.at, "is an API behind an authorizer, which settles first: say flow: upfront")
+    elif prices.computed is not None:
+        findings.add(node.line, node.at, "is an API behind an authorizer, which asks no function what it costs")
+    elif prices.choice is not None and prices.choice.where is Where.BODY:
+        findings.add(node.line, node.at, "is an API behind an authorizer, which sees no body: price it by the query")
 
 
 def _method(node: Node | None, findings: Findings) -> str:

@@ -15,7 +15,7 @@ from tollgate.gateway.declaring.upstream_functions import read_function
 from tollgate.gateway.declaring.upstream_headers import read_headers
 from tollgate.gateway.forwarding import destination
 from tollgate.gateway.public_address import is_address, is_odd_literal, is_public_address, is_public_name
-from tollgate.payment.routes import Target, UpstreamTarget
+from tollgate.payment.routes import ApiTarget, Target, UpstreamTarget
 
 DEFAULT_TIMEOUT = 10.0
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -29,6 +29,8 @@ def read_upstream(
     """The upstream; ``params`` are the pattern's, or ``None`` when the pattern itself is wrong."""
     if node is None:
         return None
+    if "api" in node.fields:
+        return _api(fields_of(node, findings, ("api",)).get("api"), facts, findings)
     if "function" in node.fields:
         fields = fields_of(node, findings, ("function",), ("timeoutSeconds",))
         timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
@@ -42,6 +44,20 @@ def read_upstream(
         return None
     _check_url(fields[place], url, params, facts, findings)
     return UpstreamTarget(url, timeout, headers, webhook=place == "webhook")
+
+
+def _api(node: Node | None, facts: StackFacts, findings: Findings) -> ApiTarget | None:
+    """The public URL of a REST API's stage: it stands in offers, and nothing is asked of it from here."""
+    url = text_of(node, findings)
+    if node is None or url is None:
+        return None
+    parts = _split(url)
+    local = facts.named and facts.allow_private_upstreams
+    if parts is None or not parts.hostname or parts.scheme not in (("https", "http") if local else ("https",)):
+        findings.add(node.line, node.at, "must be the public https URL of the API's stage, as buyers call it")
+    elif "@" in parts.netloc or "?" in url or "#" in url or url.endswith("/") or "//" in parts.path or "{" in url:
+        findings.add(node.line, node.at, "must be an URL without user, query, fragment, params and trailing slash")
+    return ApiTarget(url)
 
 
 def _check_url(node: Node, url: str, params: tuple[str, ...] | None, facts: StackFacts, findings: Findings) -> None:
