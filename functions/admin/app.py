@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tollgate.edge.admin_api import METHODS, serve
+from tollgate.edge.admin_api import METHODS, answer, serve
 from tollgate.edge.json_api import respond
 from tollgate.gateway.admin.routes import OwnedRoutes
 from tollgate.gateway.messages import Answer, Request
@@ -37,5 +37,7 @@ def _bug() -> None:
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Serve one request."""
-    return respond(event, METHODS, _serve, _bug)
+    """Serve one request, or whoever sells registering."""
+    if "requestContext" in event:
+        return respond(event, METHODS, _serve, _bug)
+    return answer(_get_routes(), event)

@@ -211,6 +211,7 @@ def test_outputs_are_what_the_tools_read(template: dict[str, Any]) -> None:
         "SettleFunctionName": {"Ref": "SettleFunction"},
         "ReconcileFunctionName": {"Ref": "ReconcileFunction"},
         "RecordsFunctionName": {"Ref": "RecordsFunction"},
+        "AdminFunctionName": {"Ref": "AdminFunction"},
         "ReceiptKeyId": {"Ref": "ReceiptKey"},
         "RelayerKeyId": {"Ref": "RelayerKey"},
     }

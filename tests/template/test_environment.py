@@ -76,6 +76,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "POWERTOOLS_SERVICE_NAME": "admin",
         "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
         "TOLLGATE_UPSTREAM_SECRET_PREFIX": {"Ref": "UpstreamSecretPrefix"},
+        "TOLLGATE_REGISTRATION_PATH": {"Ref": "RegistrationPath"},
     },
     "AuthorizerFunction": {
         **SHARED,

@@ -347,13 +347,14 @@ def read_records_settings(environment: Mapping[str, str]) -> RecordsSettings:
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
     """What admin needs. ``public_base_url`` has no trailing slash; ``secret_prefix`` is what the names of the secrets
-    start with that the proxy may read."""
+    start with that the proxy may read; ``registration_path`` where registering is sold, or ""."""
 
     routes_table: str
     public_base_url: str
     asset: str
     allow_private_upstreams: bool
     secret_prefix: str
+    registration_path: str
 
 
 def read_admin_settings(environment: Mapping[str, str]) -> AdminSettings:
@@ -365,6 +366,7 @@ def read_admin_settings(environment: Mapping[str, str]) -> AdminSettings:
         asset=reader.text("TOLLGATE_ASSET"),
         allow_private_upstreams=reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS"),
         secret_prefix=reader.text("TOLLGATE_UPSTREAM_SECRET_PREFIX"),
+        registration_path=reader.optional("TOLLGATE_REGISTRATION_PATH"),
     )
     reader.done()
     return settings

@@ -42,11 +42,12 @@ SABOTAGES = (
         _ADMIN + "test_a_change_of_an_owner_who_is_taken_away_meanwhile_does_not_land",
     ),
     Sabotage(
-        "an owner changes a route that is not what was read",
+        "registering is sold, and free for who asks admin",
         "gateway/admin/routes.py",
-        "if match is None or int(match[1]) != route.revision:",
-        "if match is None:",
-        _ADMIN + "test_a_change_needs_the_version_that_it_is_made_of",
+        "if self.registration_path and not paid:",
+        "if False:",
+        "tests/contract/gateway/test_registration_sold.py::"
+        "test_what_is_wrong_is_said_for_free_and_what_is_right_is_sold",
     ),
     Sabotage(
         "a version of the routes is written without its record",

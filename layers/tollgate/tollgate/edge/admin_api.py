@@ -8,11 +8,12 @@ DELETE /x402/admin/routes/{id}                         take it away, under If-Ma
 GET    /x402/admin/routes/{id}/versions[?before=N]     what it was before
 GET    /x402/admin/changes[?before=N]                  who changed what, and when
 GET    /x402/admin/openapi.json                        this, as OpenAPI 3.1
+{"op": "register", "signIn": "...", "declaration": "..."}     invoked, by IAM: the same POST, which was paid for
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tollgate.edge.json_api import error_answer, json_answer
@@ -22,6 +23,7 @@ from tollgate.gateway.admin.routes import CHANGES_PATH, ROUTES_PATH, OwnedRoutes
 from tollgate.gateway.admin.sign_in import AdminRefused
 from tollgate.gateway.catalogue import MethodNotAllowed
 from tollgate.gateway.messages import Answer, Request
+from tollgate.wire import headers
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
 _BEFORE = re.compile(r"before=([1-9][0-9]{0,14})")
@@ -30,10 +32,10 @@ _ONE = re.compile(rf"{ROUTES_PATH}/([^/]+)(/versions)?")
 Serve = Callable[[], Answer]
 
 
-def serve(routes: OwnedRoutes, request: Request) -> Answer:
+def serve(routes: OwnedRoutes, request: Request, *, paid: bool = False) -> Answer:
     """Serve one request. Raises ``BadRequest`` for what cannot be read."""
     try:
-        ways = _ways(routes, request)
+        ways = _ways(routes, request, paid=paid)
         if request.method not in ways:
             raise MethodNotAllowed(ways)
         return ways[request.method]()
@@ -44,13 +46,27 @@ def serve(routes: OwnedRoutes, request: Request) -> Answer:
         return Answer(plain.status, (*plain.headers, ("allow", wrong.allow)), plain.body)
 
 
-def _ways(routes: OwnedRoutes, request: Request) -> dict[str, Serve]:
+def answer(routes: OwnedRoutes, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Register for whom IAM let in; whoever that is has been paid for it. Raises ``ValueError`` for another event."""
+    if event.get("op") != "register":
+        raise ValueError("op must be register")
+    # Half a surrogate pair is no UTF-8, which is then said of it.
+    body = str(event["declaration"]).encode(errors="surrogatepass")
+    request = Request("POST", ROUTES_PATH, "", {headers.SIGN_IN_WITH_X: str(event["signIn"])}, body, "")
+    try:
+        given = serve(routes, request, paid=True)
+    except BadRequest as bad:
+        given = error_answer(bad)
+    return {"statusCode": given.status, "headers": dict(given.headers), "body": given.body.decode()}
+
+
+def _ways(routes: OwnedRoutes, request: Request, *, paid: bool) -> dict[str, Serve]:
     """What each method does at this path. Raises ``BadRequest`` 404."""
     path = request.raw_path
     if path == ROUTES_PATH:
         return {
             "GET": _plain(request, lambda: json_answer(routes.listed(request))),
-            "POST": _plain(request, lambda: _made(*routes.register(request))),
+            "POST": _plain(request, lambda: _made(*routes.register(request, paid=paid))),
         }
     if path == CHANGES_PATH:
         return {"GET": lambda: json_answer(routes.changes(request, _before(request)))}

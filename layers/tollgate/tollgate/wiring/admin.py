@@ -35,4 +35,5 @@ def make_owned_routes(logger: Logger, metrics: Metrics) -> OwnedRoutes:
         ),
         clock=time.time,
         journal=PowertoolsJournal(logger, metrics),
+        registration_path=own.registration_path,
     )

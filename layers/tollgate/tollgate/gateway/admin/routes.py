@@ -61,13 +61,15 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnedRoutes:
-    """The use case. ``facts`` are the stack's, with its own ``secret_prefix``."""
+    """The use case. ``facts`` are the stack's, with its own ``secret_prefix``; ``registration_path`` is where
+    registering a route is sold, "" where it is not."""
 
     store: Store
     sign_ins: SignIns
     facts: StackFacts
     clock: Clock
     journal: Journal
+    registration_path: str = ""
 
     def listed(self, request: Request) -> dict[str, Any]:
         """All routes of the one who signed in. Raises ``AdminRefused``."""
@@ -82,8 +84,11 @@ class OwnedRoutes:
         route = _own(self.store.load(), owner, id)
         return route_view(route, self._declarations([route]).get(route.revision)), route.revision
 
-    def register(self, request: Request) -> tuple[dict[str, Any], int]:
-        """Register the route that the body declares; its view and version. Raises ``BadRequest``."""
+    def register(self, request: Request, *, paid: bool = False) -> tuple[dict[str, Any], int]:
+        """Register the route that the body declares; its view and version. Raises ``BadRequest``.
+
+        Where that is sold, whoever has not ``paid`` gets 409 in the place of success: what is wrong is said for free.
+        """
 
         def edit(snapshot: Snapshot, row: OwnerRow) -> tuple[list[Route], Route]:
             route = read_owned(request.body, None, row.owner, self.facts)
@@ -92,6 +97,10 @@ class OwnedRoutes:
             _check_place(snapshot, route)
             if sum(1 for other in snapshot.routes if other.owner == row.owner.address) >= row.owner.max_routes:
                 raise _conflict("too_many_routes", f"You may have {row.owner.max_routes} routes: delete one first.")
+            if self.registration_path and not paid:
+                url = f"{self.sign_ins.base_url}{self.registration_path}"
+                sentence = f"This route can be registered, and registering is sold: at {url}, with this same sign-in."
+                raise AdminRefused(409, "registration_is_sold", sentence, {"url": url})
             return [*snapshot.routes, route], route
 
         route, version, declaration = self._change(request, edit)
