@@ -58,9 +58,14 @@ def route_of(seat: Seat) -> tuple[str, int]:
     return id, int(made.json()["version"])
 
 
+def about(seat: Seat, path: str) -> tuple[str, int]:
+    """A route to ask about, if the path is about one."""
+    return route_of(seat) if "{id}" in path else ("", 0)
+
+
 def asked(seat: Seat, path: str, method: str, **changes: Any) -> Reply:
     """The operation as it is meant, but for ``changes``: ``id``, ``version``, ``body``, ``query`` or ``header``."""
-    id, version = route_of(seat)
+    id, version = about(seat, path)
     body: Any = None
     if method in ("post", "put"):
         new = next(_names)
@@ -72,7 +77,7 @@ def asked(seat: Seat, path: str, method: str, **changes: Any) -> Reply:
 
 def stale(seat: Seat, path: str, method: str) -> Reply:
     """Signed an hour ago."""
-    id, version = route_of(seat)
+    id, version = about(seat, path)
     url, match = path.replace("{id}", id), f'"{version}"' if method in ("put", "delete") else ""
     request_id = READ if method == "get" else change_id(method.upper(), url, match, b"{}")
     header = sign_in(seat.account, request_id, age=3600)
@@ -81,7 +86,7 @@ def stale(seat: Seat, path: str, method: str) -> Reply:
 
 def used(seat: Seat, path: str, method: str) -> Reply:
     """The same signed request once more."""
-    id, version = route_of(seat)
+    id, version = about(seat, path)
     new = next(_names)
     url, match = path.replace("{id}", id), f'"{version}"' if method in ("put", "delete") else ""
     body = declared(new if method == "post" else id, path=f"{seat.path}/{new}")
@@ -114,7 +119,7 @@ def broken(seat: Seat, path: str, method: str) -> Reply:
         finally:
             loaded.environment = told
             seat.functions.cold("admin")
-    id, version = route_of(seat)
+    id, version = about(seat, path)
     row(seat, owner={"S": "{}"})
     at = version if method in ("put", "delete") else None
     return seat.ask(method.upper(), path.replace("{id}", id), None, version=at)
@@ -122,7 +127,7 @@ def broken(seat: Seat, path: str, method: str) -> Reply:
 
 def lively(seat: Seat, path: str, method: str) -> Reply:
     """After as many changes as there may be."""
-    id, version = route_of(seat)
+    id, version = about(seat, path)
     until = int(time.time()) + 200
     row(seat, used={"L": [{"S": f"nonce{n:04} {until}"} for n in range(MOST_CHANGES)]})
     at = version if method in ("put", "delete") else None
@@ -131,7 +136,7 @@ def lively(seat: Seat, path: str, method: str) -> Reply:
 
 def busy(seat: Seat, path: str, method: str) -> Reply:
     """Somebody else is always faster."""
-    id, version = route_of(seat)
+    id, version = about(seat, path)
 
     def lose(*_: Any) -> int:
         raise LostRace("always")

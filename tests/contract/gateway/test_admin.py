@@ -19,6 +19,24 @@ ROUTES = "/x402/admin/routes"
 CHANGES = "/x402/admin/changes"
 
 
+@pytest.fixture(scope="module")
+def once(aws_endpoint: str, shared_chain: Chain) -> Iterator[Functions]:
+    """The functions; use ``functions`` instead."""
+    shared_chain.mine_at_once()
+    with Functions(aws_endpoint, shared_chain) as made:
+        yield made
+
+
+@pytest.fixture
+def functions(once: Functions) -> Functions:
+    """The functions, with nothing for sale and no owner."""
+    dynamo, name = once.client("dynamodb"), once.resource("RoutesTable")
+    for item in dynamo.scan(TableName=name, ConsistentRead=True)["Items"]:
+        dynamo.delete_item(TableName=name, Key={"pk": item["pk"]})
+    once.cold("proxy")
+    return once
+
+
 @pytest.fixture
 def seat(functions: Functions) -> Seat:
     """An owner below /acme."""
@@ -40,7 +58,7 @@ def table(functions: Functions) -> RoutesTable:
 
 
 def test_what_an_owner_registers_is_sold_and_paid_to_the_owner(
-    functions: Functions, seat: Seat, upstream: CountingUpstream, chain: Chain
+    functions: Functions, seat: Seat, upstream: CountingUpstream, shared_chain: Chain
 ) -> None:
     """From the declaration to the money, with nobody's file in between; the fee is owed, not withheld."""
     seat.admit(fee_bps=250)
@@ -49,7 +67,7 @@ def test_what_an_owner_registers_is_sold_and_paid_to_the_owner(
     functions.invoke("reconcile", {})
     payment = functions.sign(functions.buyer(), functions.offer("GET", "/acme/tea"))
     assert functions.request("GET", "/acme/tea", payment=payment).status == 200
-    assert chain.balance(seat.account.address) == 100_000_000 + 10_000
+    assert shared_chain.balance(seat.account.address) == 100_000_000 + 10_000
     rows = functions.client("dynamodb").scan(TableName=functions.resource("PaymentsTable"))["Items"]
     assert [row["amount"]["N"] for row in rows if row["pk"]["S"].startswith("FEE#")] == ["250"]
 
