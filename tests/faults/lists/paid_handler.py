@@ -22,7 +22,7 @@ SABOTAGES = (
     Sabotage(
         "a function sells what the stack sells",
         "wiring/proxy.py",
-        "routes.load() if goods is None else replace(routes.load(), routes=goods.routes)",
+        "of_the_proxy(routes.load()) if goods is None else replace(routes.load(), routes=goods.routes)",
         "routes.load()",
         _PAID + "test_the_example_sells_and_settles",
     ),

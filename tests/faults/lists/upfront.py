@@ -17,15 +17,15 @@ SABOTAGES = (
     Sabotage(
         "settled first: the run is not its owner's alone",
         "ledger/upfront.py",
-        'require={"owner": ("=", owner)},',
-        "require={},",
+        'set_={"ran_at": now, "due": payment.claim.lease_until + 1},\n            require={"owner": ("=", owner)},',
+        'set_={"ran_at": now, "due": payment.claim.lease_until + 1},\n            require={},',
         _CRASHES + "test_a_settled_payment_of_a_living_owner_is_not_run_by_another",
     ),
     Sabotage(
         "settled first: the run of a living owner is taken over",
         "ledger/upfront.py",
-        'require={"lease_until": ("<", now)},\n            raise_fence=True,',
-        "require={},\n            raise_fence=True,",
+        '"due": lease_until + 1},\n            require={"lease_until": ("<", now)},\n            raise_fence=True,',
+        '"due": lease_until + 1},\n            require={},\n            raise_fence=True,',
         _CRASHES + "test_a_settled_payment_of_a_living_owner_is_not_run_by_another",
     ),
     Sabotage(
