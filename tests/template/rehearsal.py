@@ -351,6 +351,11 @@ class _Day:
         self.functions.advance(100)
         self.chain.mine(20)
         assert decide(self.functions, expired)["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+        # A table restored from before it: the chain knows the payment, we do not.
+        lost = self._guarded()
+        assert decide(self.functions, lost)["policyDocument"]["Statement"][0]["Effect"] == "Allow"
+        self._forget(lost)
+        assert decide(self.functions, lost) == "Unauthorized"
         assert decide(self.functions, event={}) == "'resource'"
 
     def _guarded_unsettled(self) -> dict[str, Any]:

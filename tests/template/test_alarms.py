@@ -163,6 +163,7 @@ def test_money_that_needs_a_person_rings(template: dict[str, Any]) -> None:
         ("payment.unresolved", "reconcile"),
         ("payment.paid_unserved", "reconcile"),
         ("payment.paid_unserved", "proxy"),
+        ("payment.paid_unserved", "authorizer"),
     }
 
 
