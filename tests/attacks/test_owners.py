@@ -174,6 +174,11 @@ def test_a_signature_for_another_domain_or_by_another_wallet_is_refused(function
         ({"networks": ["base"]}, "networks[0]"),
         ({"upstream": {"function": f"{_LAMBDA}settle"}}, "upstream.function"),
         ({"upstream": {"url": "https://api.example.org/", "headers": {"x-key": {"secret": "%s"}}}}, "upstream"),
+        (
+            {"upstream": {"url": "https://a.example.org/", "secretHeader": {"name": "x-key", "secret": "%s"}}},
+            "upstream",
+        ),
+        ({"upstream": {"webhook": "https://10.0.0.1/hook"}}, "upstream"),
         ({"input": {"schema": {"type": "object"}}}, "input.schema"),
     ],
 )
