@@ -94,6 +94,9 @@ def needs(service: str, operation: str, parameters: dict[str, Any]) -> tuple[Acc
             action = "InvokeFunction" if operation == "Invoke" else operation
             name = parameters["FunctionName"]
             return (Access(f"lambda:{action}", name if name.startswith("arn:") else arn(service, f"function:{name}")),)
+        case "sqs":
+            queue = parameters["QueueUrl"].rsplit("/", 1)[1]
+            return (Access(f"sqs:{operation}", arn(service, queue)),)
         case "events":
             buses = {entry["EventBusName"] for entry in parameters["Entries"]}
             return tuple(Access(f"events:{operation}", arn(service, f"event-bus/{bus}")) for bus in sorted(buses))

@@ -31,6 +31,10 @@ class Made:
         values = Values(template, self.stack, {}, self.resources)
         for name, table in of_type(template, "AWS::DynamoDB::Table").items():
             self._table(name, {key: values.of(table["Properties"].get(key, [])) for key in _TABLE_PROPERTIES})
+        for name in of_type(template, "AWS::SQS::Queue"):
+            queue = f"{self.stack}-{name.lower()}"
+            url = client("sqs", endpoint).create_queue(QueueName=queue)["QueueUrl"]
+            self.resources |= {name: url, f"{name}.Arn": arn("sqs", queue)}
         for name in of_type(template, "AWS::Events::EventBus"):
             bus = f"{self.stack}-{name.lower()}"
             made = client("events", endpoint).create_event_bus(Name=bus)

@@ -17,6 +17,7 @@ from tests.support.seats import Seat, declared
 from tests.support.silent_facilitator import silent_facilitator
 from tests.support.template_values import Values
 from tests.support.upstream import CountingUpstream, answers, sunny
+from tests.template.cfn import ROOT
 from tollgate.facilitator.remote_turns import STRIKES
 from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.identity import PaymentId
@@ -60,6 +61,11 @@ def rehearse(aws_endpoint: str, chain: Chain) -> Rehearsed:
     chain.mine_at_once()
     with _servers(chain) as (gate, upstream):
         more = {"Refunds": "auto", "ExtraRelayerKeyArns": _key(aws_endpoint), "TreasuryKeyArn": _key(aws_endpoint)}
+        more["WebhookSecretName"] = f"webhooks-{secrets.token_hex(5)}"
+        hooks = {"default": {"url": f"{upstream.url}/hook", "secrets": ["whsec_" + "ab" * 16]}}
+        client("secretsmanager", aws_endpoint).create_secret(
+            Name=more["WebhookSecretName"], SecretString=json.dumps(hooks)
+        )
         more["UpstreamFunctionArns"] = f"{SOLD},{PRICER}"
         with Functions(aws_endpoint, chain, rpc_url=gate.url, patient=False, **more) as functions:
             _Day(functions, gate, upstream).all()
@@ -322,11 +328,25 @@ class _Day:
         for consumer in ("counter", "publisher"):
             failed = self.functions.invoke(consumer, {"Records": [{"dynamodb": bad}]})
             assert failed == {"batchItemFailures": [{"itemIdentifier": "7"}]}
+        for status, again in ((200, False), (500, True)):
+            self.upstream.behave(answers(status))
+            message = self._queued()
+            left = self.functions.invoke("webhooks", {"Records": [message]})["batchItemFailures"]
+            assert left == ([{"itemIdentifier": message["messageId"]}] if again else [])
+        self.upstream.behave(sunny)
         # A bus that takes nothing: what EventBridge does when it throttles.
         publisher: Any = self.functions.loaded["publisher"].module
         publisher._publisher.bus = replace(publisher._publisher.bus, client=_TakesNothing())
         stopped = self.functions.invoke("publisher", {"Records": records[:1]})
         assert stopped["batchItemFailures"] == [{"itemIdentifier": records[0]["dynamodb"]["SequenceNumber"]}]
+
+    def _queued(self) -> dict[str, Any]:
+        """An event as Lambda takes it out of the webhooks' queue."""
+        event = json.loads((ROOT / "events" / "webhooks_queue.json").read_text())["Records"][0]
+        sqs, url = self.functions.client("sqs"), self.functions.resource("WebhookQueue")
+        sqs.send_message(QueueUrl=url, MessageBody=event["body"])
+        (taken,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+        return event | {"messageId": taken["MessageId"], "receiptHandle": taken["ReceiptHandle"]}
 
     def _admin(self) -> None:
         """An owner registers a route, looks at it and takes it away; and a stranger may not."""

@@ -109,6 +109,13 @@ VARIABLES: dict[str, dict[str, Any]] = {
         "POWERTOOLS_SERVICE_NAME": "publisher",
         "TOLLGATE_EVENT_BUS": {"Ref": "EventBus"},
     },
+    "WebhooksFunction": {
+        **SHARED,
+        "POWERTOOLS_SERVICE_NAME": "webhooks",
+        "TOLLGATE_WEBHOOK_QUEUE": {"Ref": "WebhookQueue"},
+        "TOLLGATE_WEBHOOK_SECRET": {"Ref": "WebhookSecretName"},
+        "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
+    },
     "CounterFunction": {
         **SHARED,
         "POWERTOOLS_SERVICE_NAME": "counter",

@@ -115,6 +115,7 @@ def test_the_other_events_are_answered_too(stack: Functions) -> None:
     settled = stack.invoke("settle", EVENTS["settle_settle"])
     assert settled["outcome"] in ("failed", "refused")
     assert stack.invoke("publisher", EVENTS["publisher_stream"]) == {"batchItemFailures": []}
+    assert stack.invoke("webhooks", EVENTS["webhooks_queue"]) == {"batchItemFailures": []}
     assert stack.invoke("analytics", EVENTS["analytics_op"])["rows"] == []
     assert stack.invoke("counter", EVENTS["counter_stream"]) == {"batchItemFailures": []}
     assert stack.invoke("reconcile", EVENTS["reconcile_schedule"]) == {"visited": 0}

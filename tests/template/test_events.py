@@ -53,6 +53,7 @@ def test_every_function_has_events() -> None:
         "verify_no_key",
         "verify_post",
         "verify_post_v1",
+        "webhooks_queue",
     ]
 
 

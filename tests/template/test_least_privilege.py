@@ -18,6 +18,9 @@ _OTHERS = {
     "xray:PutTraceSegments": "Lambda's own tracing",
     "s3:ListBucket": "S3 asks for it before it says NoSuchKey to a GetObject",
     "sqs:SendMessage": "Lambda reports a failed asynchronous call, or what a stream's consumer gave up, under the role",
+    "sqs:DeleteMessage": "Lambda takes a mapped queue's messages under the function's role",
+    "sqs:GetQueueAttributes": "Lambda takes a mapped queue's messages under the function's role",
+    "sqs:ReceiveMessage": "Lambda takes a mapped queue's messages under the function's role",
     "dynamodb:DescribeStream": "Lambda reads a mapped stream under the function's role",
     "dynamodb:GetRecords": "Lambda reads a mapped stream under the function's role",
     "dynamodb:GetShardIterator": "Lambda reads a mapped stream under the function's role",
@@ -62,6 +65,7 @@ def _allows(statement: dict[str, Any], access: Access, values: Values) -> list[t
         "records",
         "counter",
         "publisher",
+        "webhooks",
         "settle",
         "reconcile",
         "origin",
@@ -131,4 +135,5 @@ def test_every_function_was_rehearsed(template: dict[str, Any]) -> None:
         "settle",
         "supported",
         "verify",
+        "webhooks",
     ]

@@ -35,6 +35,8 @@ _SECRET = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}
 RPC_SECRET = {"Fn::Sub": _SECRET + "${RpcSecretName}-??????"}
 UPSTREAM_SECRETS = {"Fn::Sub": _SECRET + "${UpstreamSecretPrefix}*"}
 QUOTE_KEY = {"Ref": "QuoteKey"}
+WEBHOOK_SECRET = {"Fn::Sub": _SECRET + "${WebhookSecretName}-??????"}
+WEBHOOK_QUEUE = {"Fn::GetAtt": ["WebhookQueue", "Arn"]}
 FACILITATOR_SECRET = {"Fn::Sub": _SECRET + "${FacilitatorSecretName}-??????"}
 # X-Ray's two actions name no resource; AWS requires "*" for them.
 TRACES = [("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")]
@@ -117,6 +119,15 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "PublisherRole": [*READ_STREAM, ("events:PutEvents", EVENT_BUS), *_logs("PublisherLogs"), *TRACES],
+    "WebhooksRole": [
+        *[
+            (f"sqs:{action}", WEBHOOK_QUEUE)
+            for action in ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+        ],
+        ("secretsmanager:GetSecretValue", WEBHOOK_SECRET),
+        *_logs("WebhooksLogs"),
+        *TRACES,
+    ],
     "CounterRole": [
         *READ_STREAM,
         ("dynamodb:BatchGetItem", ANALYTICS),

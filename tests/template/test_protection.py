@@ -9,6 +9,8 @@ import pytest
 from tests.support.aws import index_request
 from tests.support.template_values import Values
 from tests.template.cfn import of_type
+from tollgate.edge.webhook_queue import BACKOFF_SECONDS
+from tollgate.gateway.webhooks import TIMEOUT_SECONDS
 from tollgate.ledger.payments import PaymentsLedger
 
 RETAINED_IN_PROD = {"Fn::If": ["IsProtected", "Retain", "Delete"]}
@@ -222,6 +224,25 @@ def test_a_consumer_of_the_stream_gives_up_one_record_not_a_batch_and_says_so(te
         (pattern,) = mapping["FilterCriteria"]["Filters"]
         assert json.loads(pattern["Pattern"]) == {"dynamodb": {"Keys": {"pk": {"S": [{"prefix": "PAY#"}]}}}}
         assert template["Resources"][mapping["FunctionName"]["Ref"]]["Properties"]["Timeout"] >= 30
+
+
+def test_an_event_waits_for_its_webhook_as_long_as_the_attempts_take(template: dict[str, Any]) -> None:
+    """One message a call, hidden for six of them; kept until the last attempt; and nobody but the rule sends any."""
+    resources = {name: one.get("Properties", {}) for name, one in template["Resources"].items()}
+    queue, mapping = resources["WebhookQueue"], resources["WebhooksMapping"]
+    assert queue["VisibilityTimeout"] >= 6 * resources["WebhooksFunction"]["Timeout"]
+    assert resources["WebhooksFunction"]["Timeout"] > 2 * TIMEOUT_SECONDS
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == len(BACKOFF_SECONDS) + 1
+    assert queue["MessageRetentionPeriod"] > 1.1 * sum(BACKOFF_SECONDS) + 86_400
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    rule = resources["WebhookRule"]
+    assert rule["State"] == {"Fn::If": ["HasWebhooks", "ENABLED", "DISABLED"]}
+    (target,) = rule["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["WebhookFailures", "Arn"]}}
+    (policy,) = of_type(template, "AWS::SQS::QueuePolicy").values()
+    (only,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert only["Principal"] == {"Service": "events.amazonaws.com"}
+    assert only["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["WebhookRule", "Arn"]}}}
 
 
 def test_nothing_is_excused_from_the_linters(template: dict[str, Any]) -> None:

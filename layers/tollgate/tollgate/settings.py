@@ -430,3 +430,24 @@ def read_event_bus(environment: Mapping[str, str]) -> str:
     name = reader.text("TOLLGATE_EVENT_BUS")
     reader.done()
     return name
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """What webhooks needs. ``secret`` is the *name* of the secret with owners' URLs and keys, or ""."""
+
+    queue_url: str
+    secret: str
+    allow_private: bool
+
+
+def read_webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
+    """Raises ``ConfigurationError`` naming every variable that is missing or wrong."""
+    reader = _Reader(environment)
+    settings = WebhookSettings(
+        reader.text("TOLLGATE_WEBHOOK_QUEUE"),
+        reader.optional("TOLLGATE_WEBHOOK_SECRET"),
+        reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS"),
+    )
+    reader.done()
+    return settings

@@ -3,6 +3,7 @@
 from tests.faults.sabotage import Sabotage
 
 _TALLIES = "tests/contract/ledger/test_tallies.py::"
+_WEBHOOKS = "tests/contract/test_webhooks.py::"
 _RECORDS = "tests/unit/edge/test_stream_records.py::"
 
 SABOTAGES = (
@@ -40,6 +41,20 @@ SABOTAGES = (
         'if not entry.get("EventId")',
         "if False",
         "tests/contract/test_event_bus.py::test_events_that_a_bus_did_not_take_are_put_again_and_only_those",
+    ),
+    Sabotage(
+        "a webhook's redirect is taken for delivered",
+        "gateway/webhooks.py",
+        "if not 200 <= answer.status < 300:",
+        "if not 200 <= answer.status < 400:",
+        _WEBHOOKS + "test_only_a_2xx_is_taken_for_delivered",
+    ),
+    Sabotage(
+        "an owner's events go to whoever is named first",
+        "gateway/webhooks.py",
+        "return self.by_owner.get(owner) or self.by_owner.get(DEFAULT)",
+        "return next(iter(self.by_owner.values()), None)",
+        _WEBHOOKS + "test_an_event_goes_to_its_owner_and_to_nobody_else",
     ),
     Sabotage(
         "a record that cannot be read is lost without a word",

@@ -30,6 +30,7 @@ _WARNINGS = frozenset(
         Event.RECONCILE_UNEXPLAINED,
         Event.STREAM_UNREADABLE,
         Event.EVENTS_REFUSED,
+        Event.WEBHOOK_FAILED,
     }
 )
 

@@ -77,6 +77,8 @@ class Event(StrEnum):
     ANALYTICS_READ = "analytics.read"
     EVENTS_PUBLISHED = "events.published"
     EVENTS_REFUSED = "events.refused"
+    WEBHOOK_DELIVERED = "webhook.delivered"
+    WEBHOOK_FAILED = "webhook.failed"
     STREAM_UNREADABLE = "stream.unreadable"
 
 
