@@ -6,6 +6,7 @@ from typing import Any
 from tollgate_cli import discrepancy_command, list_command, payment_command, refund_command, stuck_command
 from tollgate_cli.aws import Aws
 from tollgate_cli.credit_command import credited
+from tollgate_cli.owe_command import owe
 from tollgate_cli.result import Progress, Result
 
 _EPILOG = """\
@@ -23,7 +24,7 @@ _ID = "the payment's id (64 hex digits), or network#asset#payer#nonce"
 
 
 def add_payment_commands(groups: Any, common: argparse.ArgumentParser, stack: argparse.ArgumentParser) -> None:
-    """Add ``payments show|list|stuck|unpark|discrepancies|dismiss|refunded|credited``; ``payment`` means the same."""
+    """Add ``payments show|list|stuck|unpark|discrepancies|dismiss|owe|refunded|credited``, and ``payment`` for it."""
     actions = groups.add_parser(
         "payments",
         aliases=["payment"],
@@ -93,6 +94,17 @@ def add_payment_commands(groups: Any, common: argparse.ArgumentParser, stack: ar
     dismiss.add_argument("--because", required=True, metavar="TEXT", help="who looked, and what it was")
     dismiss.set_defaults(command="payments dismiss")
 
+    owe = actions.add_parser(
+        "owe",
+        parents=both,
+        help="write down that what the authorizer let through was not delivered",
+        description="Marks a GRANTED payment as REFUND_DUE: it is then sent back by the stack (Refunds=auto), or by you"
+        " (payments refunded, payments credited).",
+    )
+    owe.add_argument("id", metavar="ID", help=_ID)
+    owe.add_argument("--because", required=True, metavar="CODE", help="what went wrong, in one word: api_failed")
+    owe.set_defaults(command="payments owe")
+
     refunded = actions.add_parser(
         "refunded",
         parents=both,
@@ -130,6 +142,8 @@ def run(args: argparse.Namespace, aws: Aws, now: int, progress: Progress) -> Res
             return discrepancy_command.listed(args.stack, aws, now, every=args.every)
         case "payments dismiss":
             return discrepancy_command.dismiss(args.id, args.because, args.stack, aws, now)
+        case "payments owe":
+            return owe(args.id, args.because, args.stack, aws, now)
         case "payments refunded":
             return refund_command.refunded(args.id, args.transaction, args.stack, aws, now)
         case "payments credited":

@@ -325,6 +325,27 @@ def test_what_the_upfront_flow_owes_is_refunded_or_credited_once(operator: Opera
     assert "it was made good in another way" in err
 
 
+def test_what_was_let_through_and_not_delivered_is_owed_by_the_operators_word(
+    operator: Operator, seller: Seller
+) -> None:
+    """GRANTED → REFUND_DUE with its row, once; then as anything that is owed. Nothing else is called undelivered."""
+    granted = seller.granted()
+    arguments = ("payments", "owe", granted.id.digest, "--because")
+    out, _ = operator.run(*arguments, "api_failed")
+    assert f"payment {granted.id.digest}: GRANTED -> REFUND_DUE\n" in out
+    assert "REFUND_DUE already" in operator.run(*arguments, "again")[0]
+    row = operator.payments.get(f"RFD#{granted.id.digest}")
+    assert row is not None
+    assert (row["why"], row["amount"]) == ("api_failed", 10_000)
+    assert "--because must be a code" in operator.run(*arguments, "Two words", code=1)[1]
+    out, _ = operator.run("payment", "refunded", granted.id.digest, "--transaction", _REFUND)
+    assert f"payment {granted.id.digest}: REFUND_DUE -> REFUNDED\n" in out
+    for other in (seller.fulfilled(), seller.settled()):
+        _, err = operator.run("payments", "owe", other.id.digest, "--because", "x", code=1)
+        assert "only what is GRANTED" in err
+        assert seller.current(other).state is other.state
+
+
 def test_a_refund_as_json_is_one_document(operator: Operator, seller: Seller) -> None:
     """By identity as well as by id."""
     payment = seller.paid_unserved()

@@ -8,8 +8,10 @@ from tollgate.ledger.books import Books
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.payments import PaymentsLedger
 from tollgate.ledger.upfront import UpfrontLedger
+from tollgate.payment.events import NullJournal
 from tollgate.payment.record import Payment
 from tollgate.payment.states import Flow, State
+from tollgate.reconcile.upfront import UpfrontVisits
 
 RECHECK = NOW + 500
 LATER = NOW + 100
@@ -86,6 +88,23 @@ def test_a57_granted_before_a_reorganisation_it_ends_granted_and_lets_nobody_thr
     ended = upfront.fulfilled_again(again, NOW + 30, RECHECK)
     assert (ended.state, ended.granted_now) == (State.GRANTED, False)
     assert kept(payments_table, settled).state is State.GRANTED
+
+
+def test_a57_what_the_operator_owes_is_owed_again_after_a_reorganisation(
+    payments_table: Table, upfront: UpfrontLedger, settled: Payment
+) -> None:
+    """Granted, called undelivered, its block gone and settled again: it is owed as before, not granted as before."""
+    ledger, books = PaymentsLedger(payments_table), Books(payments_table)
+    upfront.refund_due(upfront.grant(settled, "me", NOW, RECHECK), "api_failed", NOW + 5, dead=False)
+    reopened = ledger.reopen(books.reverse(kept(payments_table, settled), NOW + 10), NOW + 10)
+    books.book(reopened, some_proof(), True, NOW + 20, RECHECK)
+    visits = UpfrontVisits(ledger, upfront, lambda: NOW + 30, NullJournal())
+    visits.settled(kept(payments_table, settled))
+    again = kept(payments_table, settled)
+    assert (again.state, again.refund_why) == (State.REFUND_DUE, "api_failed")
+    row = payments_table.get(f"RFD#{settled.id.digest}")
+    assert row is not None
+    assert "reversed_at" not in row
 
 
 def test_nobody_is_let_through_what_is_owed_back(upfront: UpfrontLedger, settled: Payment) -> None:

@@ -43,7 +43,7 @@ class Ending:
     def as_before(self, payment: Payment) -> Payment:
         """A payment that is SETTLED again after a reorganisation, and ended before: it ends the same way, unrun."""
         now = self.parts.now()
-        if payment.served_at is not None:
+        if payment.served_at is not None and payment.refund_why is None:
             return self.parts.upfront.fulfilled_again(payment, now, recheck_at(payment))
         return self.parts.upfront.refund_due(payment, payment.refund_why or OWNER_DIED, now, dead=True)
 

@@ -144,14 +144,14 @@ class UpfrontLedger:
         return replace(granted, granted_now=True)
 
     def refund_due(self, payment: Payment, why: str, now: int, *, dead: bool) -> Payment:
-        """SETTLED or EXECUTING_PAID → REFUND_DUE, and the row that says so, in one transaction.
+        """SETTLED, EXECUTING_PAID or GRANTED → REFUND_DUE, and the row that says so, in one transaction.
 
         ``dead``: its owner's lease must be over; else its owner it is who asks. One that ended so before and is settled
-        again is nobody's to wait for. ``why`` is a code.
+        again is nobody's to wait for, and what is GRANTED is the operator's to give back. ``why`` is a code.
         """
         require: dict[str, tuple[str, Value]] = (
             {}
-            if payment.state is State.SETTLED and payment.ended
+            if payment.state is State.GRANTED or (payment.state is State.SETTLED and payment.ended)
             else ({"lease_until": ("<", now)} if dead else {"owner": ("=", payment.claim.owner)})
         )
         update = move(

@@ -69,7 +69,8 @@ TRANSITIONS: Mapping[State | None, frozenset[State]] = {
     State.SETTLED: frozenset({State.REVERSED, State.EXECUTING_PAID, State.FULFILLED, State.GRANTED, State.REFUND_DUE}),
     State.EXECUTING_PAID: frozenset({State.FULFILLED, State.REFUND_DUE}),
     State.FULFILLED: frozenset({State.REVERSED}),
-    State.GRANTED: frozenset({State.REVERSED}),
+    # Owed back by the operator's word: what became of the request behind the grant nobody here learns.
+    State.GRANTED: frozenset({State.REVERSED, State.REFUND_DUE}),
     State.REVERSED: frozenset({State.SETTLING}),
     State.UNRESOLVED: frozenset({State.SETTLING}),
     State.RELEASED: frozenset({State.PAID_UNSERVED}),

@@ -36,7 +36,7 @@ class UpfrontVisits:
     def settled(self, payment: Payment) -> None:
         """SETTLED, not at its end: owed back after the serve window, or what it was before a reorganisation."""
         now = int(self.clock())
-        if payment.served_at is not None:
+        if payment.served_at is not None and payment.refund_why is None:
             self.upfront.fulfilled_again(payment, now, recheck_at(payment))
             self.journal.record(Event.PAYMENT_FULFILLED, payment=payment.id.digest)
         elif payment.ended:
