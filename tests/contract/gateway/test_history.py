@@ -17,6 +17,7 @@ from tests.support.settling import ListJournal
 from tollgate.edge.history_api import list_payments
 from tollgate.errors import BadRequest
 from tollgate.gateway.history import REQUEST_ID, PaymentHistory
+from tollgate.gateway.history_query import read_history_query
 from tollgate.gateway.messages import Answer, Request
 from tollgate.gateway.records import RecordRefused
 from tollgate.ledger import history as lists
@@ -284,6 +285,17 @@ def test_no_parameter_is_guessed(shop: Shop) -> None:
         with pytest.raises(BadRequest) as refused:
             shop.get(query)
         assert (refused.value.status, refused.value.code) == (400, "invalid_parameters"), query
+
+
+def test_whatever_the_bounds_are_a_list_is_answered(shop: Shop) -> None:
+    """Years of five digits of seconds more, and a cursor that somebody made: whose check everybody can compute."""
+    payment = shop.claim()
+    assert shop.ids("from=3000000000&to=9999-12-31") == []
+    assert shop.ids("from=2027-01-01&to=9999-12-31") == digests([payment])
+    payer = Address.parse(shop.payer.address)
+    for query, place in (("", "0" * 34), (f"from={NOW}", "0" * 33 + "1"), (f"to={NOW}", "9" * 34)):
+        cursor = read_history_query(query).cursor_at(payer, place)
+        assert shop.ids(f"{query}&cursor={cursor}".lstrip("&")) == [], query
 
 
 def rows(answer: Answer) -> list[dict[str, str]]:

@@ -101,10 +101,13 @@ def read_history_query(raw_query: str) -> HistoryQuery:
 
 
 def read_moment(text: str) -> int:
-    """Unix seconds of Unix seconds, of a day (UTC, its beginning), or of an RFC 3339 time. Raises ``ValueError``."""
+    """Unix seconds of Unix seconds, of a day (UTC, its beginning), or of an RFC 3339 time. Raises ``ValueError``.
+
+    At most ``FOR_EVER``: places in a list are compared as text of as many digits.
+    """
     if _WHOLE.fullmatch(text):
-        return min(int(text), FOR_EVER)
-    return max(0, int(seconds_of(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)))
+        return int(text)
+    return min(max(0, int(seconds_of(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text))), FOR_EVER)
 
 
 def _moment(given: Mapping[str, str], name: str, default: int) -> int:

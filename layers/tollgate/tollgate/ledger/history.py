@@ -122,11 +122,10 @@ class History:
 
     def _query(self, listing: Listing, before: str | None) -> Query:
         names = {"#who": f"of_{listing.side}", "#at": "listed_at"}
-        values: dict[str, Value] = {
-            ":who": listing.who,
-            ":low": f"{listing.since:0{_TIME_DIGITS}d}",
-            ":high": f"{listing.until:0{_TIME_DIGITS}d}" if before is None else _just_before(before),
-        }
+        low = f"{listing.since:0{_TIME_DIGITS}d}"
+        high = f"{listing.until:0{_TIME_DIGITS}d}" if before is None else _just_before(before)
+        # DynamoDB refuses bounds in the wrong order. No payment stands at ``low`` itself: its place is longer.
+        values: dict[str, Value] = {":who": listing.who, ":low": low, ":high": max(low, high)}
         filters = []
         if listing.network is not None:
             names["#identity"] = "identity"
