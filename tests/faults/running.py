@@ -38,11 +38,14 @@ PRELOADED = (
     "http.client",
 )
 HUNG = -1
+# Added to pytest's exit code: the 1 of a failed test is also that of a process that could not begin, or that
+# pytest-timeout ended.
+_ENDED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How it ended: pytest's exit code or ``HUNG``, and what it printed."""
+    """How it ended: pytest's exit code, ``HUNG`` when pytest came to no end; and what it printed."""
 
     code: int
     printed: str
@@ -55,11 +58,10 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], printed: Path,
     child = context.Process(target=_pytest, args=(tuple(arguments), dict(environment), printed))
     child.start()
     child.join(seconds)
-    hung = child.exitcode is None
-    if hung:
+    if child.exitcode is None:
         child.kill()
         child.join()
-    code = HUNG if hung or child.exitcode is None else child.exitcode
+    code = HUNG if child.exitcode is None or child.exitcode < _ENDED else child.exitcode - _ENDED
     child.close()
     return Run(code, printed.read_text(errors="replace") if printed.exists() else "")
 
@@ -75,4 +77,4 @@ def _pytest(arguments: Sequence[str], environment: Mapping[str, str], printed: P
     sys.stdout.flush()
     sys.stderr.flush()
     # Not through the interpreter's end: threads of servers that the test left would hold it up.
-    os._exit(int(code))
+    os._exit(_ENDED + int(code))
