@@ -84,6 +84,16 @@ def test_a102_an_owner_sees_what_the_own_routes_earned_and_nobody_elses(shop: Sh
     assert shop.all(owner=mine)["rows"] == [row]
 
 
+def test_a71_nobody_has_the_sums_of_others_read(shop: Shop) -> None:
+    """A wallet costs nothing, and somebody may have sold very much: what is not the signer's is not looked at."""
+    shop.sold(owner="0x" + "22" * 20)
+    asked: list[str] = []
+    dynamo = shop.tallies._table._client
+    dynamo.meta.events.register("before-call.dynamodb", lambda model, **_: asked.append(model.name))
+    assert shop.rows() == []
+    assert set(asked) == {"Query"}
+
+
 def test_a_row_says_what_was_paid_and_what_was_given_back(shop: Shop) -> None:
     """In atomic units and as people write it; a reversal is taken off the revenue, a refund stands beside it."""
     shop.sold()

@@ -14,6 +14,7 @@ from tests.support.fakes.effects import Crash, Effects
 from tests.support.payments import NOW
 from tests.support.streams import Record, Shop, Stream, payments_of
 from tollgate.edge.stream_records import read_changes
+from tollgate.ledger import tallies as module
 from tollgate.ledger.dynamo import Table, from_dynamo
 from tollgate.ledger.tallies import Tallies
 from tollgate.payment.record import Move
@@ -168,8 +169,9 @@ def test_two_counters_at_once_count_one_payment_once(tallies: Tallies) -> None:
     assert total(tallies)["settled"] == 1
 
 
-def test_many_payments_and_days_are_read_in_pages(tallies: Tallies) -> None:
+def test_many_payments_and_days_are_read_in_pages(tallies: Tallies, monkeypatch: pytest.MonkeyPatch) -> None:
     """More cells than a page, a transaction or a month holds; and only the days that were asked for."""
+    monkeypatch.setattr(module, "_PAGE", 100)
     many = [some_history(f"p{n}", *sold(NOW + n % 60 * 86_400), route=f"r{n}", amount=1) for n in range(230)]
     assert tallies.count(many) == 690
     assert total(tallies)["settled_amount"] == 230
@@ -205,6 +207,7 @@ def test_a_cell_is_a_route_of_one_owner_in_one_token(tallies: Tallies) -> None:
         tallies.count([History(route + owner, route, owner, "eip155:1", "0xaa", 1, moves)])
     assert {(cell.route, cell.owner) for cell, _ in tallies.read(FIRST, LAST)} == {("a#b", ""), ("b", "a"), ("b", "")}
     assert Cell(FIRST, "b", "a", "eip155:1", "0xaa") in dict(tallies.read(FIRST, LAST))
+    assert [(cell.route, cell.owner) for cell, _ in tallies.read(FIRST, LAST, "a")] == [("b", "a")]
 
 
 def test_a98_a_real_stream_says_the_same(aws_endpoint: str) -> None:

@@ -31,8 +31,8 @@ SABOTAGES = (
     Sabotage(
         "an owner sees what everybody's routes earned",
         "gateway/analytics.py",
-        "if owner is not None and cell.owner != owner.lower:",
-        "if False:",
+        "None if owner is None else owner.lower",
+        "None",
         "tests/contract/gateway/test_analytics.py::test_a102_an_owner_sees_what_the_own_routes_earned_and_nobody_elses",
     ),
     Sabotage(

@@ -31,8 +31,8 @@ _MONEY = ("reversed", "refunded", "credited", "unserved", "returned")
 class SumsReader(Protocol):
     """The sums by day, route, owner, network and token."""
 
-    def read(self, first: int, last: int) -> Iterator[tuple[Cell, Sums]]:
-        """Those of the days ``first`` to ``last``, both included."""
+    def read(self, first: int, last: int, owner: str | None = None) -> Iterator[tuple[Cell, Sums]]:
+        """Those of the days ``first`` to ``last``, both included; of all, or of one owner (an address in lower case)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,7 @@ class Analytics:
     def of(self, query: AnalyticsQuery, owner: Address | None) -> dict[str, Any]:
         """What all routes earned, or one owner's. Raises ``BadRequest`` 400 for more than a thousand rows."""
         rows: dict[tuple[str, ...], Sums] = {}
-        for cell, sums in self.sums.read(query.first, query.last):
-            if owner is not None and cell.owner != owner.lower:
-                continue
+        for cell, sums in self.sums.read(query.first, query.last, None if owner is None else owner.lower):
             key = (*(_group(cell, group) for group in query.by), cell.network, cell.asset)
             add(rows.setdefault(key, {}), sums)
             if len(rows) > MOST_ROWS:
