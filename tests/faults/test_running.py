@@ -21,7 +21,12 @@ _OPTIONS = ("-q", "-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:c
 def test_only_a_failed_test_is_told_as_one(body: str, code: int, tmp_path: Path) -> None:
     """A test that hangs is ended by pytest-timeout with exit code 1, as a failure has it."""
     (tmp_path / "test_it.py").write_text(f"def test_it():\n    {body}\n")
-    ran = run([*_OPTIONS, "--timeout=1", "--timeout-method=thread", str(tmp_path / "test_it.py")], {}, tmp_path / "printed", 60)
+    ran = run(
+        [*_OPTIONS, "--timeout=1", "--timeout-method=thread", str(tmp_path / "test_it.py")],
+        {},
+        tmp_path / "printed",
+        60,
+    )
     assert ran.code == code, ran.printed
 
 
