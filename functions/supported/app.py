@@ -6,8 +6,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from tollgate.edge.facilitator_api import GET, for_anybody
+from tollgate.edge.facilitator_api import GET
 from tollgate.edge.json_api import respond
+from tollgate.edge.supported_api import for_anybody
 from tollgate.facilitator.supported import SupportedService
 from tollgate.wiring.supported import make_supported
 

@@ -105,6 +105,22 @@ def test_the_request_path_loads_no_heavy_library() -> None:
     assert not HEAVY & set(json.loads(run.stdout))
 
 
+@pytest.mark.parametrize("function", ["proxy", "settle"])
+def test_what_a_buyer_waits_for_loads_no_document(function: str) -> None:
+    """A cold start compiles all that it imports: descriptions of APIs, lists and sums are for those who ask for them."""
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'functions' / function)!r}); import app;"
+        " print(*(name for name in sys.modules if name.startswith('tollgate.')))"
+    )
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(_PACKAGE.parent)}
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60, check=True, env=env
+    )
+    loaded = run.stdout.split()
+    assert "tollgate.edge.json_api" in loaded or "tollgate.edge.http_api" in loaded
+    assert not [name for name in loaded if name.endswith(("openapi", ".history", ".tally", ".tallies", "_csv"))]
+
+
 def test_the_layer_is_small() -> None:
     """Every cold start unpacks it; a quarter of Lambda's limit would be too much."""
     assert 0 < layer_mb() <= 30

@@ -2,18 +2,15 @@
 
     POST /x402/facilitator/verify      key, envelope -> VerifyResponse
     POST /x402/facilitator/settle      key, envelope -> SettleResponse
-    GET  /x402/facilitator/supported   -> SupportedResponse
-    GET  /x402/facilitator/openapi.json
 
+What is public is in supported_api.py.
 Official clients lose the reason of any answer but 200, so whatever concerns the payment is a 200. The key is
 checked before the body is even parsed.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from tollgate.edge.json_api import json_answer
-from tollgate.facilitator.openapi import OPENAPI_PATH, document
 from tollgate.facilitator.sellers import Sellers, authenticate
 from tollgate.gateway.messages import Answer, Request
 from tollgate.payment.events import Journal
@@ -34,8 +31,3 @@ def for_seller(sellers: Sellers, journal: Journal, decide: Decide) -> Callable[[
         return json_answer(decide(seller, parse_envelope(request.body)).to_json())
 
     return serve
-
-
-def for_anybody(message: Callable[[], dict[str, Any]]) -> Callable[[Request], Answer]:
-    """Serves a request of supported, or of the document that describes this API."""
-    return lambda request: json_answer(document() if request.raw_path == OPENAPI_PATH else message())

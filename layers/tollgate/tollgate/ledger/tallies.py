@@ -73,7 +73,7 @@ class Tallies:
         return {key.removeprefix("CNT#"): item["counted"] for key, item in found.items()}
 
     def read(self, first: int, last: int, owner: str | None = None) -> Iterator[tuple[Cell, Sums]]:
-        """The sums of the days ``first`` to ``last``, both included: all, or those of one owner, and no others are read."""
+        """The sums of the days ``first`` to ``last``, both included: all, or one owner's, when no others are read."""
         for month in range(first // _DAYS, last // _DAYS + 1):
             after: tuple[str, int] | None = None
             while True:
