@@ -107,7 +107,7 @@ def test_the_request_path_loads_no_heavy_library() -> None:
 
 @pytest.mark.parametrize("function", ["proxy", "settle"])
 def test_what_a_buyer_waits_for_loads_no_document(function: str) -> None:
-    """A cold start compiles all that it imports: descriptions of APIs, lists and sums are for those who ask for them."""
+    """A cold start compiles all that it imports; descriptions, lists and sums are for those who ask for them."""
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'functions' / function)!r}); import app;"
         " print(*(name for name in sys.modules if name.startswith('tollgate.')))"

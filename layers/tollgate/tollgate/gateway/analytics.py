@@ -32,7 +32,7 @@ class SumsReader(Protocol):
     """The sums by day, route, owner, network and token."""
 
     def read(self, first: int, last: int, owner: str | None = None) -> Iterator[tuple[Cell, Sums]]:
-        """Those of the days ``first`` to ``last``, both included; of all, or of one owner (an address in lower case)."""
+        """Those of the days ``first`` to ``last``, both included; of all, or of one owner (lower case)."""
 
 
 @dataclass(frozen=True, slots=True)
