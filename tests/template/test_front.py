@@ -56,6 +56,11 @@ def test_with_a_front_every_route_asks_who_comes(template: dict[str, Any]) -> No
         }, name
 
 
+def test_the_api_is_shut_only_when_the_front_stands(template: dict[str, Any]) -> None:
+    """CloudFront takes minutes to make, a route a second: an existing stack would answer 401 to everybody meanwhile."""
+    assert "FrontDistribution" in listed(template["Resources"]["OriginAuthorizer"].get("DependsOn", []))
+
+
 def test_a84_what_the_authorizer_remembers_is_the_fronts_header_and_nothing_of_a_buyer(
     template: dict[str, Any],
 ) -> None:
