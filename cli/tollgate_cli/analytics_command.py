@@ -17,6 +17,16 @@ examples:
 """
 _COLUMNS = (("claimed", "claimed"), ("paid", "paid"), ("released", "not charged"), ("unpaid", "unpaid"))
 
+_MEASURED = {
+    "requests": "requests",
+    "402s": "offers",
+    "conversion": "conversion",
+    "failures": "failures",
+    "p50 ms": "p50Milliseconds",
+    "p95 ms": "p95Milliseconds",
+    "p99 ms": "p99Milliseconds",
+}
+
 
 def add_analytics_commands(groups: Any, common: argparse.ArgumentParser, stack: argparse.ArgumentParser) -> None:
     """Add ``analytics show|check``."""
@@ -64,7 +74,7 @@ def _show(args: argparse.Namespace, aws: Aws) -> Result:
     answer = invoke(aws.functions, stack.analytics_function, asked)
     if answer.pop("outcome") == "refused":
         return Result({"error": answer["sentence"]}, [], [answer["sentence"]], code=1)
-    return Result(answer, [f"{answer['from']} to {answer['to']} (UTC)", *_table(answer)])
+    return Result(answer, [f"{answer['from']} to {answer['to']} (UTC)", *_table(answer), *_traffic(answer)])
 
 
 def _table(answer: dict[str, Any]) -> list[str]:
@@ -77,6 +87,17 @@ def _table(answer: dict[str, Any]) -> list[str]:
     if not answer["rows"]:
         return ["nothing was claimed or paid"]
     return ["  ".join(_aligned(row, widths, words)).rstrip() for row in rows]
+
+
+def _traffic(answer: dict[str, Any]) -> list[str]:
+    """What is measured, "-" where nothing is known of it."""
+    if not answer["traffic"]:
+        return []
+    rows = [["route", *_MEASURED]]
+    for told in answer["traffic"]:
+        rows.append([told["route"], *("-" if told[name] is None else str(told[name]) for name in _MEASURED.values())])
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return ["", *("  ".join(_aligned(row, widths, 1)).rstrip() for row in rows)]
 
 
 def _aligned(row: list[str], widths: list[int], words: int) -> list[str]:

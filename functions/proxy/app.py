@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tollgate.edge.answers import internal_error, render, render_bad_request
 from tollgate.edge.http_api import read_request, write_answer
 from tollgate.edge.paywall import wants_page
+from tollgate.edge.telemetry import measure_request
 from tollgate.errors import BadRequest
 from tollgate.gateway.serve import Gateway
 from tollgate.wiring.proxy import make_gateway
@@ -30,6 +31,7 @@ def _get_gateway() -> Gateway:
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Serve one request. A bug is a logged 500 that says that nobody knows, never an offer."""
+    begun = time.perf_counter()
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     try:
         request = read_request(event)
@@ -41,4 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.exception("proxy.bug")
         metrics.add_metric(name="proxy.bug", unit=MetricUnit.Count, value=1)
         return write_answer(event, internal_error())
-    return write_answer(event, render(outcome, page=wants_page(request.headers)))
+    answer = render(outcome, page=wants_page(request.headers))
+    if outcome.measured_as:
+        measure_request(outcome.measured_as, answer.status, (time.perf_counter() - begun) * 1000)
+    return write_answer(event, answer)

@@ -97,6 +97,8 @@ def needs(service: str, operation: str, parameters: dict[str, Any]) -> tuple[Acc
         case "sqs":
             queue = parameters["QueueUrl"].rsplit("/", 1)[1]
             return (Access(f"sqs:{operation}", arn(service, queue)),)
+        case "cloudwatch":
+            return (Access(f"cloudwatch:{operation}", "*"),)
         case "events":
             buses = {entry["EventBusName"] for entry in parameters["Entries"]}
             return tuple(Access(f"events:{operation}", arn(service, f"event-bus/{bus}")) for bus in sorted(buses))

@@ -8,6 +8,7 @@ import pytest
 from tests.support.template_values import Values
 from tests.template.cfn import ROOT, of_type
 from tests.template.rehearsal import BUGS, Rehearsed
+from tollgate.edge.telemetry import FAILURES, MILLISECONDS, OFFERS
 from tollgate.payment.events import MEASURED, Event
 from tollgate.reconcile.backoff import LONGEST_BACKOFF_SECONDS
 
@@ -184,6 +185,7 @@ def test_the_page_lists_every_metric_and_who_emits_it(rehearsed: Rehearsed) -> N
     rows = re.findall(r"^\| `([a-z_.]+)` \| ([a-z, ]+) \|", page, re.MULTILINE)
     listed = {name: set(functions.split(", ")) for name, functions in rows}
     measured = {f"{event.value}.{field}" for event, fields in MEASURED.items() for field in fields}
+    measured |= {OFFERS, FAILURES, MILLISECONDS}
     assert set(listed) == {event.value for event in Event} | measured | {f"{function}.bug" for function in BUGS}
     for function, records in rehearsed.metrics.items():
         for record in records:

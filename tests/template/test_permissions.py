@@ -113,6 +113,7 @@ ALLOWED: dict[str, list[tuple[str, Any]]] = {
         *TRACES,
     ],
     "AnalyticsRole": [
+        ("cloudwatch:GetMetricData", "*"),
         ("dynamodb:BatchGetItem", ANALYTICS),
         ("dynamodb:Query", {"Fn::Sub": "${AnalyticsTable.Arn}/index/work"}),
         *_logs("AnalyticsLogs"),
@@ -204,9 +205,9 @@ def test_no_role_has_a_managed_policy_or_a_boundary_around_the_list(template: di
 
 
 def test_star_resources_are_only_those_that_aws_requires(template: dict[str, Any]) -> None:
-    """``*`` stands for X-Ray, which names no resource, and nowhere else in a role."""
+    """``*`` stands for X-Ray and for reading metrics, which name no resource, and nowhere else in a role."""
     starred = {action for role in ALLOWED for action, resource in _flat(statements(template, role)) if resource == "*"}
-    assert starred == {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+    assert starred == {"xray:PutTelemetryRecords", "xray:PutTraceSegments", "cloudwatch:GetMetricData"}
 
 
 def test_a109_only_the_proxy_and_challenge_may_invoke_a_sellers_function_and_read_the_quote_key(

@@ -451,3 +451,11 @@ def read_webhook_settings(environment: Mapping[str, str]) -> WebhookSettings:
     )
     reader.done()
     return settings
+
+
+def read_metrics_namespace(environment: Mapping[str, str]) -> str:
+    """Where the stack's metrics stand in CloudWatch. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    namespace = reader.text("POWERTOOLS_METRICS_NAMESPACE")
+    reader.done()
+    return namespace

@@ -106,9 +106,16 @@ def test_a_table_for_people_and_json_for_programs(day: Day) -> None:
     row |= {"paid": 8, "released": 1, "unpaid": 0, "revenue": {"amount": "80000", "decimal": "0.080000"}}
     row |= dict.fromkeys(("reversed", "refunded", "credited", "unserved", "returned"), money)
     said = {"outcome": "read", "from": "2026-11-01", "to": "2026-11-02", "by": ["route", "network", "asset"]}
+    traffic = {"route": "GET /map", "requests": 40, "offers": 16, "conversion": 0.5, "failures": 0}
+    traffic |= {"p50Milliseconds": 900, "p95Milliseconds": None, "p99Milliseconds": None}
+    said["traffic"] = [traffic]
     day.operator.functions.answers["analytics"] = lambda event: {**said, "rows": [row]}
     out, _ = day.operator.run("analytics", "show", "--from", "2026-11-01", "--to", "2026-11-02")
-    head, columns, values = out.splitlines()
+    head, columns, values, _, measured, numbers = out.splitlines()
+    titles = "route requests 402s conversion failures p50 ms p95 ms p99 ms"
+    assert measured.split() == titles.split()
+    # What is not known is never 0.
+    assert numbers.split() == ["GET", "/map", "40", "16", "0.5", "0", "900", "-", "-"]
     assert head == "2026-11-01 to 2026-11-02 (UTC)"
     titles = "route network token claimed paid not charged unpaid revenue reversed refunded credited"
     assert columns.split() == titles.split()

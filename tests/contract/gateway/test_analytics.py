@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -13,6 +14,8 @@ from tests.support.buyer import fresh_signature
 from tests.support.payments import ASSET, NOW
 from tests.support.settling import ListJournal
 from tollgate.edge.analytics_api import answer, serve
+from tollgate.edge.telemetry import FAILURES, MILLISECONDS, OFFERS
+from tollgate.edge.traffic import CloudWatchTraffic
 from tollgate.errors import BadRequest
 from tollgate.gateway import analytics as module
 from tollgate.gateway.analytics import Analytics
@@ -29,6 +32,33 @@ TODAY = day_name(NOW // DAY_SECONDS)
 WEATHER, MAP = "GET /weather/{city}", "GET /map"
 
 
+class CloudWatch:
+    """GetMetricData: ``held`` is metric and statistic to the values of the days, for the route WEATHER."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, str], list[float]] = {}
+        self.asked: list[dict[str, Any]] = []
+        self.down = False
+
+    def get_metric_data(self, **request: Any) -> Any:
+        if self.down:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetMetricData")
+        self.asked.append(request)
+        queries = request["MetricDataQueries"]
+        assert len(queries) <= 500
+        # The second page has the rest.
+        half = queries[: len(queries) // 2] if "NextToken" not in request else queries[len(queries) // 2 :]
+        page = {"MetricDataResults": [{"Id": query["Id"], "Values": self._values(query)} for query in half]}
+        return page if "NextToken" in request else {**page, "NextToken": "more"}
+
+    def _values(self, query: Any) -> list[float]:
+        stat = query["MetricStat"]
+        named = {one["Name"]: one["Value"] for one in stat["Metric"]["Dimensions"]}
+        assert (named["service"], stat["Metric"]["Namespace"]) == ("proxy", "Tollgate/shop")
+        known = named["route"] == WEATHER
+        return self.held.get((stat["Metric"]["MetricName"], stat["Stat"]), []) if known else []
+
+
 class Shop:
     """Sums on a DynamoDB server, and two owners."""
 
@@ -36,7 +66,9 @@ class Shop:
         dynamo = client("dynamodb", aws_endpoint)
         self.tallies = Tallies(Table(dynamo, create_table(dynamo, work_index=True)))
         self.owner: LocalAccount = Account.create()
-        self.analytics = Analytics(self.tallies, f"https://{HOST}", HOST, lambda: NOW, ListJournal())
+        self.cloudwatch = CloudWatch()
+        traffic = CloudWatchTraffic(self.cloudwatch, "Tollgate/shop")
+        self.analytics = Analytics(self.tallies, traffic, f"https://{HOST}", HOST, lambda: NOW, ListJournal())
         self._sold = 0
 
     def sold(self, *after: str, route: str = WEATHER, owner: str = "", amount: int = 10_000, days: int = 0) -> None:
@@ -176,3 +208,42 @@ def test_a_token_that_is_not_known_has_no_decimals(shop: Shop) -> None:
     shop.tallies.count([history, replace(history, payment="2" * 64)])
     (row,) = shop.all()["rows"]
     assert (row["symbol"], row["revenue"]) == (None, {"amount": "6", "decimal": None})
+
+
+def test_traffic_stands_beside_what_was_paid_and_absent_is_not_zero(shop: Shop) -> None:
+    """Requests and 402s by route, conversion over them; of a route that CloudWatch knows nothing of, nothing."""
+    shop.sold()
+    shop.sold()
+    shop.sold(route=MAP)
+    shop.cloudwatch.held = {
+        (OFFERS, "SampleCount"): [6.0, 4.0],
+        (OFFERS, "Sum"): [3.0, 5.0],
+        (FAILURES, "Sum"): [0.0, 0.0],
+        (MILLISECONDS, "p50"): [900.4, 1200.6],
+    }
+    unknown, known = shop.all()["traffic"]
+    assert known == {
+        "route": WEATHER,
+        "requests": 10,
+        "offers": 8,
+        "failures": 0,
+        "p50Milliseconds": 1201,
+        "p95Milliseconds": None,
+        "p99Milliseconds": None,
+        "conversion": 0.25,
+    }
+    assert unknown == {"route": MAP, **dict.fromkeys(set(known) - {"route"})}
+    assert [one["route"] for one in json.loads(shop.get().body)["traffic"]] == []
+    shop.cloudwatch.asked.clear()
+    assert shop.all(by="day")["traffic"] == shop.cloudwatch.asked == []
+    shop.cloudwatch.down = True
+    assert shop.all()["rows"][0]["paid"] == 1
+    assert {one["requests"] for one in shop.all()["traffic"]} == {None}
+
+
+def test_a_hundred_routes_are_asked_for_in_one_call(shop: Shop) -> None:
+    """The first eighty of them: a call takes 500 metrics."""
+    for number in range(100):
+        shop.sold(route=f"GET /{number:03d}")
+    assert len(shop.all()["traffic"]) == 80
+    assert len({query["Id"] for query in shop.cloudwatch.asked[0]["MetricDataQueries"]}) == 480

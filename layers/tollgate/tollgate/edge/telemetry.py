@@ -1,6 +1,6 @@
 """The journal over Powertools: one structured log line and one EMF count for every event, and what some measure.
 
-Every metric has the dimension ``service``, the function's name. What is measured per network has a second
+Every metric of an event has the dimension ``service``, the function's name. What is measured per network has a second
 dimension set with ``network``; alarms look at ``service`` alone, where the worst network shows.
 """
 
@@ -33,6 +33,21 @@ _WARNINGS = frozenset(
         Event.WEBHOOK_FAILED,
     }
 )
+
+# Of each request for a route, with the dimension ``route``: whether it got an offer (402), whether it failed (5xx), and
+# how long it took where it was served (2xx). How often OFFERS was measured is how many requests there were.
+OFFERS, FAILURES, MILLISECONDS = "request.offers", "request.failures", "request.milliseconds"
+
+
+def measure_request(route: str, status: int, milliseconds: float) -> None:
+    """Emit a request's metrics. ``route`` is one of few: a custom metric costs by the month."""
+    own = AmazonCloudWatchEMFProvider()
+    own.add_metric(name=OFFERS, unit=MetricUnit.Count, value=float(status == 402))
+    own.add_metric(name=FAILURES, unit=MetricUnit.Count, value=float(status >= 500))
+    if 200 <= status < 300:
+        own.add_metric(name=MILLISECONDS, unit=MetricUnit.Milliseconds, value=milliseconds)
+    own.add_dimension("route", route)
+    own.flush_metrics()
 
 
 class PowertoolsJournal:

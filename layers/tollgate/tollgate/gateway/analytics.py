@@ -4,7 +4,7 @@ The signature is the record's (sign-in-with-x), with ``analytics`` as its reques
 the signature and from nothing else: a sale belongs to whoever owned its route when it was claimed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,11 +35,19 @@ class SumsReader(Protocol):
         """Those of the days ``first`` to ``last``, both included; of all, or of one owner (lower case)."""
 
 
+class Traffic(Protocol):
+    """What requests came to, which is measured and not written."""
+
+    def of(self, routes: Sequence[str], first: int, last: int) -> Mapping[str, Mapping[str, int | None]]:
+        """What is known of some routes over some days; ``None`` for what is not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Analytics:
     """The use case. ``base_url`` has no trailing slash, ``domain`` is its host, which signatures bind."""
 
     sums: SumsReader
+    traffic: Traffic
     base_url: str
     domain: str
     clock: Clock
@@ -52,9 +60,11 @@ class Analytics:
     def of(self, query: AnalyticsQuery, owner: Address | None) -> dict[str, Any]:
         """What all routes earned, or one owner's. Raises ``BadRequest`` 400 for more than a thousand rows."""
         rows: dict[tuple[str, ...], Sums] = {}
+        paid: dict[str, int] = {}
         for cell, sums in self.sums.read(query.first, query.last, None if owner is None else owner.lower):
             key = (*(_group(cell, group) for group in query.by), cell.network, cell.asset)
             add(rows.setdefault(key, {}), sums)
+            paid[cell.route] = paid.get(cell.route, 0) + sums.get("settled", 0)
             if len(rows) > MOST_ROWS:
                 raise BadRequest(400, "too_many_rows", f"Over {MOST_ROWS} rows: ask for fewer days or groups.")
         self.journal.record(Event.ANALYTICS_READ, rows=len(rows), days=query.last - query.first + 1)
@@ -63,7 +73,16 @@ class Analytics:
             "to": day_name(query.last),
             "by": [*query.by, "network", "asset"],
             "rows": [_row(query, key, rows[key]) for key in sorted(rows)],
+            "traffic": self._traffic(query, paid) if "route" in query.by else [],
         }
+
+    def _traffic(self, query: AnalyticsQuery, paid: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Of the routes that rows are about; what came in, and how much of it was bought."""
+        known = self.traffic.of(sorted(paid), query.first, query.last)
+        return [
+            {"route": route, **told, "conversion": _conversion(paid[route], told["offers"])}
+            for route, told in sorted(known.items())
+        ]
 
     def _signer(self, header: str | None) -> Address:
         how = {"signIn": how_to_sign_in(self.domain, f"{self.base_url}{ANALYTICS_PATH}", REQUEST_ID)}
@@ -76,6 +95,10 @@ class Analytics:
         except Refusal as refused:
             raise RecordRefused(403, "sign_in_refused", refused.sentence, how) from refused
         return fresh.sign_in.address
+
+
+def _conversion(paid: int, offers: int | None) -> float | None:
+    return round(paid / offers, 4) if offers else None
 
 
 def _group(cell: Cell, group: str) -> str:

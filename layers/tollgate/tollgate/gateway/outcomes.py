@@ -57,3 +57,5 @@ class Outcome:
     allow: str = ""
     version: int = X402_VERSION
     wait: int | None = None
+    # What its metrics are counted under: a route's id, or what stands for the routes that are too many.
+    measured_as: str = ""

@@ -90,17 +90,19 @@ class Gateway:
         if not is_query(request.raw_query):
             raise BadRequest(400, "malformed_query", "The query must be visible ASCII: percent-encode the rest.")
         header = PaymentHeader.of(request.headers)
+        measured = catalogue.measured_as(match.route)
         if match.route.free:
-            return self._free(request, catalogue, match, header, deadline)
+            return replace(self._free(request, catalogue, match, header, deadline), measured_as=measured)
         if header is None:
             match = priced(match, request)
             outcome = offer(self.parts, catalogue, match, request, deadline)
             self.parts.journal.record(Event.OFFER_MADE, route=match.route.id, kind=outcome.kind.value)
-            return outcome
+            return replace(outcome, measured_as=measured)
         if head:
             raise MethodNotAllowed(["GET"], "paid_head", "A paid HEAD would buy nothing: send GET.")
         _check_size(request)
-        return replace(self._paid(request, catalogue, match, header, deadline), version=header.version)
+        outcome = self._paid(request, catalogue, match, header, deadline)
+        return replace(outcome, version=header.version, measured_as=measured)
 
     def _free(
         self, request: Request, catalogue: Catalogue, match: Match, header: PaymentHeader | None, deadline: float
