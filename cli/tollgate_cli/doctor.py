@@ -27,6 +27,7 @@ def doctor(stack_name: str, aws: Aws, clock: Callable[[], float], progress: Prog
     snapshot = doctor_routes.load(stack, aws, report)
     if snapshot is not None:
         doctor_routes.check(stack, snapshot, relayers, report)
+        doctor_routes.check_health(snapshot, int(clock()), report)
         doctor_functions.check(stack, snapshot, aws.functions, report)
         doctor_stack.check_reconcile(stack, snapshot, int(clock()), report)
         progress(f"asking {stack.facts.base_url} for an offer")

@@ -19,6 +19,7 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.routes import ApiTarget, FunctionTarget, Route, Snapshot
 from tollgate_cli.aws import Aws
 from tollgate_cli.doctor_report import Report
+from tollgate_cli.routes_list import said
 from tollgate_cli.stack import Stack
 
 _RESOLVE_SECONDS = 3.0
@@ -29,7 +30,7 @@ def load(stack: Stack, aws: Aws, report: Report) -> Snapshot | None:
     """The routes table as the proxy reads it; ``None`` when the proxy could not."""
     networks = [info.network for info in stack.facts.networks]
     try:
-        snapshot = RoutesTable(aws.dynamodb, stack.routes_table, networks).load()
+        snapshot = RoutesTable(aws.dynamodb, stack.routes_table, networks).load_with_health()
         Catalogue(snapshot)
     except (ConfigurationError, ClientError, BotoCoreError) as error:
         why = str(error) if isinstance(error, ConfigurationError) else type(error).__name__
@@ -58,6 +59,16 @@ def check(stack: Stack, snapshot: Snapshot, relayers: Collection[str], report: R
         routes = "1 route" if count == 1 else f"{count} routes"
         named = f"; upstreams: {', '.join(name for name, _ in hosts)}" if hosts else ""
         report.ok("routes", f"{routes}, version {snapshot.version}{named}")
+
+
+def check_health(snapshot: Snapshot, now: int, report: Report) -> None:
+    """What reconcile last saw of upstreams that say where to look. ``now`` is Unix seconds."""
+    for health in snapshot.health:
+        if health.up:
+            report.ok("upstreams", f"{health.url} {said(health, now)}")
+        else:
+            sentence = f"{health.url} {said(health, now)}: it is sold as before, and not charged while it fails"
+            report.note("upstreams", sentence, "see what ails it, or mend its route's health")
 
 
 def _problems(stack: Stack, route: Route, relayers: Collection[str]) -> list[str]:

@@ -28,6 +28,7 @@ from tollgate_cli.doctor import doctor
 from tollgate_cli.owner_arguments import add_owner_commands
 from tollgate_cli.payment_arguments import add_payment_commands
 from tollgate_cli.result import Result
+from tollgate_cli.routes_list import list_routes
 from tollgate_cli.seller_arguments import add_seller_commands
 from tollgate_cli.stack import read_stack
 
@@ -83,17 +84,8 @@ def main(
 def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[], float]) -> Result:
     now = int(clock())
     match args.command:
-        case "routes check":
-            facts = read_stack(connect().cloudformation, args.stack).facts if args.stack else stand_in()
-            return routes_commands.check(args.file, facts)
-        case "routes plan":
-            return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=True)
-        case "routes apply":
-            return routes_commands.apply(
-                args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run, version=args.version
-            )
-        case "routes history":
-            return history_command.history(args.stack, connect(), before=args.before, limit=args.limit)
+        case "routes check" | "routes plan" | "routes apply" | "routes list" | "routes history":
+            return _routes(args, connect, now)
         case "doctor":
             return doctor(args.stack, connect(), clock, _progress)
         case "relayer":
@@ -110,6 +102,23 @@ def _run(args: argparse.Namespace, connect: Callable[[], Aws], clock: Callable[[
             return seller_command.run(args, connect())
         case _:
             return payment_arguments.run(args, connect(), now, _progress)
+
+
+def _routes(args: argparse.Namespace, connect: Callable[[], Aws], now: int) -> Result:
+    match args.command:
+        case "routes check":
+            facts = read_stack(connect().cloudformation, args.stack).facts if args.stack else stand_in()
+            return routes_commands.check(args.file, facts)
+        case "routes plan":
+            return routes_commands.apply(args.file, args.stack, connect(), now, _progress, dry_run=True)
+        case "routes apply":
+            return routes_commands.apply(
+                args.file, args.stack, connect(), now, _progress, dry_run=args.dry_run, version=args.version
+            )
+        case "routes list":
+            return list_routes(args.stack, connect(), now)
+        case _:
+            return history_command.history(args.stack, connect(), before=args.before, limit=args.limit)
 
 
 def _progress(line: str) -> None:
@@ -163,6 +172,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     apply.set_defaults(command="routes apply")
 
+    listing = routes.add_parser(
+        "list",
+        parents=[common],
+        help="list what the stack sells, and whether what is behind it answered",
+        description="One line a route: price, upstream, and whether it was up when reconcile last looked at it.",
+    )
+    listing.add_argument("--stack", required=True, metavar="NAME", help="the CloudFormation stack")
+    listing.set_defaults(command="routes list")
     history = routes.add_parser(
         "history",
         parents=[common, stack],

@@ -21,7 +21,7 @@ from tests.template.cfn import ROOT
 from tollgate.facilitator.remote_turns import STRIKES
 from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.identity import PaymentId
-from tollgate.payment.routes import ApiTarget, FunctionTarget, UpstreamHeader
+from tollgate.payment.routes import ApiTarget, FunctionTarget, UpstreamHeader, UpstreamTarget
 from tollgate.wire.parse import parse_payment
 
 IDENTIFIER = "pay_{:032x}"
@@ -129,6 +129,8 @@ class _Day:
         functions.sellers_functions[PRICER] = lambda event: {"price": "$0.02"}
         functions.sell("GET", "/report/{city}", self.upstream.url + "/report/{city}", upfront=True)
         functions.sell("GET", "/guarded/{city}", GUARDED, upfront=True)
+        health = UpstreamTarget(self.upstream.url + "/status", 5.0, health="/healthz")
+        functions.sell("GET", "/status", health, free=True)
         status = functions.invoke("settle", {"op": "relayers"})
         for relayer in status["networks"][0]["relayers"]:
             self.chain.give_gas(relayer["address"])

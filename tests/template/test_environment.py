@@ -149,6 +149,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
         **LEDGER,
         "POWERTOOLS_SERVICE_NAME": "reconcile",
         "TOLLGATE_REFUNDS": {"Ref": "Refunds"},
+        "TOLLGATE_ALLOW_PRIVATE_UPSTREAMS": {"Ref": "AllowPrivateUpstreams"},
     },
 }
 

@@ -241,14 +241,14 @@ def test_a109_what_reads_the_stream_can_touch_no_payment(template: dict[str, Any
 
 
 def test_reconcile_cannot_write_the_catalogue(template: dict[str, Any]) -> None:
-    """Its writes to the routes table are bound to the networks' status items: it never sets a price."""
+    """Its writes to the routes table are bound to what it sees of networks and upstreams: it never sets a price."""
     writes = [
         statement
         for statement in statements(template, "ReconcileRole")
         if statement["Resource"] == ROUTES and "dynamodb:PutItem" in listed(statement["Action"])
     ]
     (only,) = writes
-    assert only["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["NETWORK#*"]}}
+    assert only["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["NETWORK#*", "HEALTH"]}}
 
 
 def test_a109_only_settle_may_sign(template: dict[str, Any]) -> None:

@@ -281,6 +281,14 @@ class RefundSettings:
     pay_to: tuple[Address, ...]
 
 
+def read_allow_private(environment: Mapping[str, str]) -> bool:
+    """Whether upstreams may have private addresses. Raises ``ConfigurationError``."""
+    reader = _Reader(environment)
+    allowed = reader.flag("TOLLGATE_ALLOW_PRIVATE_UPSTREAMS")
+    reader.done()
+    return allowed
+
+
 def read_refunds_begin(environment: Mapping[str, str]) -> bool:
     """Whether reconcile begins refunds by itself. Raises ``ConfigurationError``."""
     reader = _Reader(environment)

@@ -363,7 +363,18 @@ def test_a_computed_price_is_listed_with_its_least_and_its_most(aws_endpoint: st
 
 def test_what_is_listed_has_no_place_for_what_is_internal() -> None:
     """Whoever adds a field here decides that the world may read it: no upstream, no function, no secret, no limit."""
-    public = {"method", "pattern", "accepts", "choice", "computed_for", "description", "mime_type", "input", "output"}
+    public = {
+        "method",
+        "pattern",
+        "accepts",
+        "available",
+        "choice",
+        "computed_for",
+        "description",
+        "mime_type",
+        "input",
+        "output",
+    }
     assert {field.name for field in dataclasses.fields(Listed)} == public
 
 

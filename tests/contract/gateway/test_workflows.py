@@ -173,6 +173,20 @@ def test_after_a_day_nothing_is_taken_and_nothing_is_handed_out(selling: World) 
     assert look(selling, link).status == 410
 
 
+def test_every_answer_of_an_upstream_is_counted_by_its_route_and_kind(world: World) -> None:
+    """Whatever it is worth, and what was no answer by its reason."""
+    for behaviour in (answers(200), answers(404), answers(302, headers={"Location": "/"})):
+        world.upstream.behave(behaviour)
+        world.request("/weather/paris", payment=world.sign(world.buyer(), world.offer()))
+    world.upstream.stop()
+    world.request("/weather/paris", payment=world.sign(world.buyer(), world.offer()))
+    counted = [fields for event, fields in world.diary.events if event is Event.UPSTREAM_ANSWERED]
+    assert [(fields["route"], fields["answer"]) for fields in counted] == [
+        ("weather", kind) for kind in ("2xx", "4xx", "3xx", "unreachable")
+    ]
+    assert all(0 <= fields["took_seconds"] < 60 for fields in counted)
+
+
 def test_a_plain_upstream_is_told_nothing(world: World) -> None:
     """Nothing is added to what it gets, and nothing is written."""
     world.request("/weather/paris", payment=world.sign(world.buyer(), world.offer()))

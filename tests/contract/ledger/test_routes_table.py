@@ -16,7 +16,15 @@ from tollgate.payment.price_choice import FormerChoice, PriceChoice, Tier, Where
 from tollgate.payment.rate_limits import RateLimit, RouteLimits
 from tollgate.payment.revisions import RouteChange
 from tollgate.payment.route_json import routes_to_json
-from tollgate.payment.routes import FunctionTarget, NetworkStatus, PreviousPrice, Route, UpstreamHeader, UpstreamTarget
+from tollgate.payment.routes import (
+    FunctionTarget,
+    NetworkStatus,
+    PreviousPrice,
+    Route,
+    UpstreamHeader,
+    UpstreamHealth,
+    UpstreamTarget,
+)
 from tollgate.wire.models import Requirements
 from tollgate.wire.primitives import Address, Network
 
@@ -260,3 +268,30 @@ def test_the_status_of_a_network_that_was_taken_away_is_not_read(routes_table: D
     client, name, _ = routes_table
     RoutesTable(client, name, []).put_network_status(NetworkStatus(Network(8453), (), has_gas=True, checked_at=NOW))
     assert RoutesTable(*routes_table).load().networks == ()
+
+
+def test_what_was_seen_of_upstreams_is_read_with_the_routes_and_the_newest_stays(routes_table: Dynamo) -> None:
+    """One row for all; a pass that is behind does not undo what a later one saw."""
+    table = RoutesTable(*routes_table)
+    routed = replace(ROUTE, upstream=UpstreamTarget("https://api.example.com/", 2.5, health="/healthz"))
+    table.replace([routed], 0, NOW)
+    seen = (
+        UpstreamHealth("https://api.example.com/healthz", True, "status_200", NOW, NOW - 60),
+        UpstreamHealth("https://b.example/up", False, "timeout", NOW, NOW),
+    )
+    table.put_health(seen, NOW)
+    table.put_health(seen[:1], NOW - 1)
+    assert table.load_with_health().health == seen
+    assert table.load_with_health().routes == table.load().routes == (routed,)
+    table.put_health((), NOW + 1)
+    assert table.load_with_health().health == ()
+
+
+def test_what_cannot_be_read_of_upstreams_does_not_stop_a_paid_call(routes_table: Dynamo) -> None:
+    """The proxy does not read it; the listings are loud."""
+    table = RoutesTable(*routes_table)
+    table.replace([ROUTE], 0, NOW)
+    routes_table[0].put_item(TableName=routes_table[1], Item={"pk": {"S": "HEALTH"}, "health": {"S": "[{}]"}})
+    assert table.load().routes == (ROUTE,)
+    with pytest.raises(ConfigurationError, match="states of upstreams"):
+        table.load_with_health()

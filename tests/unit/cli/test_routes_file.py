@@ -260,7 +260,7 @@ def test_a_wrong_optional_field_is_named_too(tmp_path: Path, more: str, expected
         ("timeoutSeconds: 20.5", "timeoutSeconds: must be a number of seconds from 0.1 to 20"),
         ('timeoutSeconds: "5"', "timeoutSeconds: must be a number of seconds"),
         ("timeoutSeconds: .inf", "timeoutSeconds: must be a number of seconds"),
-        ("retries: 3", "retries: is not a known field; known: url, timeoutSeconds, headers, secretHeader"),
+        ("retries: 3", "retries: is not a known field; known: url, timeoutSeconds, headers, health, secretHeader"),
         ("secretHeader: {name: X-Key}", "secretHeader.secret: is missing"),
         (
             "secretHeader: {name: Host, secret: tollgate/upstream/a}",
@@ -281,6 +281,19 @@ def test_a_wrong_optional_field_is_named_too(tmp_path: Path, more: str, expected
         (
             'secretHeader: {name: X-Key, secret: "s3cr et!"}',
             "secretHeader.secret: must be the name of a secret",
+        ),
+        *(
+            (f'health: "{path}"', "health: must be a path on the upstream's own origin")
+            for path in (
+                "healthz",
+                "",
+                "//b.example/up",
+                "/a?b",
+                "/a b",
+                "/../up",
+                "https://b.example/up",
+                "/{city}",
+            )
         ),
         ("headers: {}", "headers: must be 1 to 10 header names"),
         ("headers: [X-Tenant]", "headers: must be 1 to 10 header names"),

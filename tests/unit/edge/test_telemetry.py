@@ -64,6 +64,18 @@ def test_what_is_measured_per_network_can_be_seen_for_all_and_for_each(
     assert "network" not in counted, "a count must not be split by what one event was about"
 
 
+def test_an_upstreams_answers_are_measured_by_route_and_by_kind(
+    written: tuple[PowertoolsJournal, Metrics, io.StringIO], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How many there were is the sample count, how long they took the percentiles."""
+    journal, _, _ = written
+    journal.record(Event.UPSTREAM_ANSWERED, route="weather", answer="2xx", took_seconds=0.25)
+    (measured,) = _records(capsys)
+    assert measured["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"], ["service", "route", "answer"]]
+    assert (measured["route"], measured["answer"]) == ("weather", "2xx")
+    assert measured["upstream.answered.took_seconds"] == [0.25]
+
+
 def test_a_status_without_an_answer_measures_nothing(
     written: tuple[PowertoolsJournal, Metrics, io.StringIO], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,8 +1,11 @@
 """The journal over Powertools: one structured log line and one EMF count for every event, and what some measure.
 
-Every metric of an event has the dimension ``service``, the function's name. What is measured per network has a second
-dimension set with ``network``; alarms look at ``service`` alone, where the worst network shows.
+Every metric of an event has the dimension ``service``, the function's name. What is measured per network, or per route,
+has a second dimension set that says which; alarms look at ``service`` alone, where the worst one shows.
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -31,6 +34,14 @@ _WARNINGS = frozenset(
         Event.STREAM_UNREADABLE,
         Event.EVENTS_REFUSED,
         Event.WEBHOOK_FAILED,
+    }
+)
+# By which fields a measured event is told apart; a route's answers are few (2xx to 5xx, and why there was none).
+_DIMENSIONS: Mapping[Event, tuple[str, ...]] = MappingProxyType(
+    {
+        Event.RELAYER_STATUS: ("network",),
+        Event.RECONCILE_SCANNED: ("network",),
+        Event.UPSTREAM_ANSWERED: ("route", "answer"),
     }
 )
 
@@ -65,15 +76,16 @@ class PowertoolsJournal:
         self._metrics.add_metric(name=event.value, unit=MetricUnit.Count, value=1)
         for name in MEASURED.get(event, ()):
             if name in kept:
-                self._measure(f"{event.value}.{name}", float(kept[name]), kept.get("network"))
+                of = {key: str(kept[key]) for key in _DIMENSIONS.get(event, ()) if key in kept}
+                self._measure(f"{event.value}.{name}", float(kept[name]), of)
 
-    def _measure(self, name: str, value: float, network: object) -> None:
+    def _measure(self, name: str, value: float, of: dict[str, str]) -> None:
         unit = MetricUnit.Seconds if name.endswith("_seconds") else MetricUnit.Count
-        if network is None:
+        if not of:
             self._metrics.add_metric(name=name, unit=unit, value=value)
             return
         # A record of its own: dimensions belong to all metrics of a record.
         own = AmazonCloudWatchEMFProvider()
         own.add_metric(name=name, unit=unit, value=value)
-        own.add_dimensions(service=own.service, network=str(network))
+        own.add_dimensions(service=own.service, **of)
         own.flush_metrics()

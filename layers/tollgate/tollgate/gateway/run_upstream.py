@@ -71,12 +71,15 @@ class UpstreamRunner:
         timeout = min(target.timeout_seconds, until - self.parts.clock())
         if timeout <= 0:
             raise NotServed(_timeout(), "no_time_left")
+        began = self.parts.clock()
         try:
             answer = self.parts.upstream.fetch(target, _asked(request, match, payment, told), timeout)
         except UpstreamFailed as failed:
             kind = failed.kind
+            self._measured(match, kind.value, began)
             outcome = _timeout() if kind is FailureKind.TIMEOUT else _unusable(kind.value)
             raise NotServed(outcome, kind.value) from failed
+        self._measured(match, f"{answer.status // 100}xx", began)
         stored = StoredAnswer(answer.status, response_headers(answer.headers), answer.body)
         # Nobody asked for a part: no Range goes up, and half of the goods is not what was paid for (threat 34).
         if answer.status in (206, 402) or 300 <= answer.status < 400 or answer.status < 200:
@@ -86,6 +89,12 @@ class UpstreamRunner:
         if answer.status >= 400:
             raise NotServed(Outcome(Kind.UPSTREAM_ANSWERED, answer=stored), f"status_{answer.status}")
         return stored
+
+    def _measured(self, match: Match, answer: str, began: float) -> None:
+        took = max(0.0, self.parts.clock() - began)
+        self.parts.journal.record(
+            Event.UPSTREAM_ANSWERED, route=match.route.id, answer=answer, took_seconds=round(took, 3)
+        )
 
 
 def _asked(request: Request, match: Match, payment: Payment | None, told: Mapping[str, str]) -> UpstreamRequest:

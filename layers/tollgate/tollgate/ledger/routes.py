@@ -3,25 +3,35 @@
     CATALOGUE           {version, routes: JSON, applied_at}    replaced as a whole, under its version
     CHANGE#<version>    {at, actor, changes: JSON, zlib}       who made that version, in the same transaction
     NETWORK#<caip2>     {status: JSON, checked_at}             the newest check stays
+    HEALTH              {health: JSON, checked_at}             the same, of upstreams that say where to look
 
 One item holds all routes, so that a proxy never sees half of a change and a wrong file changes nothing.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tollgate.errors import ConfigurationError
 from tollgate.ledger.dynamo import ConditionFailed, Delete, Item, Put, Table, TransactionCancelled, Value
 from tollgate.payment.revisions import Revision, RouteChange, changes_from_json, changes_to_json
-from tollgate.payment.route_json import routes_from_json, routes_to_json, status_from_json, status_to_json
-from tollgate.payment.routes import NetworkStatus, Route, Snapshot
+from tollgate.payment.route_json import (
+    health_from_json,
+    health_to_json,
+    routes_from_json,
+    routes_to_json,
+    status_from_json,
+    status_to_json,
+)
+from tollgate.payment.routes import NetworkStatus, Route, Snapshot, UpstreamHealth
 from tollgate.wire.primitives import Network
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _CATALOGUE = "CATALOGUE"
+_HEALTH = "HEALTH"
 # DynamoDB's item limit is 400 kB; the rest is for keys and numbers.
 MAX_CATALOGUE_BYTES = 390_000
 
@@ -38,8 +48,16 @@ class RoutesTable:
         self._status_keys = [_network_key(network) for network in networks]
 
     def load(self) -> Snapshot:
-        """Everything, in one consistent BatchGetItem. Raises ``ConfigurationError`` if it cannot be read."""
-        items = self._table.get_many([_CATALOGUE, *self._status_keys])
+        """Routes and networks, in one consistent BatchGetItem. Raises ``ConfigurationError`` if they cannot be read."""
+        return self._snapshot(self._table.get_many([_CATALOGUE, *self._status_keys]))
+
+    def load_with_health(self) -> Snapshot:
+        """The same, and what was last seen of upstreams, which no paid call depends on. Raises as ``load``."""
+        items = self._table.get_many([_CATALOGUE, *self._status_keys, _HEALTH])
+        health = health_from_json(items[_HEALTH]["health"]) if _HEALTH in items else ()
+        return replace(self._snapshot(items), health=health)
+
+    def _snapshot(self, items: Mapping[str, Item]) -> Snapshot:
         statuses = tuple(status_from_json(items[key]["status"]) for key in self._status_keys if key in items)
         catalogue = items.get(_CATALOGUE)
         if catalogue is None:
@@ -98,14 +116,17 @@ class RoutesTable:
 
     def put_network_status(self, status: NetworkStatus) -> None:
         """Keep a network's status, unless a newer check is already there."""
-        item: dict[str, Value | None] = {
-            "pk": _network_key(status.network),
-            "status": status_to_json(status),
-            "checked_at": status.checked_at,
-        }
+        self._put_newest(_network_key(status.network), "status", status_to_json(status), status.checked_at)
+
+    def put_health(self, health: Sequence[UpstreamHealth], now: int) -> None:
+        """Keep what was seen of all upstreams, unless newer is there; ``now`` is Unix seconds."""
+        self._put_newest(_HEALTH, "health", health_to_json(health), now)
+
+    def _put_newest(self, pk: str, name: str, text: str, checked_at: int) -> None:
+        item: dict[str, Value | None] = {"pk": pk, name: text, "checked_at": checked_at}
         newer = "attribute_not_exists(pk) OR checked_at <= :checked_at"
         try:
-            self._table.write(Put(item, newer, {":checked_at": status.checked_at}))
+            self._table.write(Put(item, newer, {":checked_at": checked_at}))
         except ConditionFailed:
             return
 

@@ -41,6 +41,8 @@ class Event(StrEnum):
     RATE_LIMITED = "rate.limited"
     FREE_SERVED = "free.served"
     UPSTREAM_FAILED = "upstream.failed"
+    UPSTREAM_ANSWERED = "upstream.answered"
+    UPSTREAM_HEALTH = "upstream.health"
     RESULT_FETCHED = "result.fetched"
     EXECUTION_ENDED = "execution.ended"
     RECORD_READ = "record.read"
@@ -91,6 +93,8 @@ MEASURED: Mapping[Event, tuple[str, ...]] = MappingProxyType(
         # The age of the oldest payment that is neither settled nor given up; 0 when the pass saw none.
         # How long what was due the longest had waited when the pass began, and how many items are parked.
         Event.RECONCILE_DONE: ("oldest_open_seconds", "lag_seconds", "parked_payments"),
+        # How long an upstream took, by route and by what it answered.
+        Event.UPSTREAM_ANSWERED: ("took_seconds",),
         # How far behind the chain the comparison is with whoever it is the furthest, and what waits for a person.
         Event.RECONCILE_SCANNED: ("lag_seconds", "discrepancies"),
     }

@@ -24,6 +24,7 @@ from tollgate.payment.routes import (
     Route,
     Target,
     UpstreamHeader,
+    UpstreamHealth,
     UpstreamTarget,
 )
 from tollgate.wire.models import Requirements
@@ -71,6 +72,30 @@ def status_from_json(text: str) -> NetworkStatus:
         )
     except ValueError as error:
         raise ConfigurationError(f"the routes table holds a status that cannot be read: {error}") from error
+
+
+def health_to_json(health: Sequence[UpstreamHealth]) -> str:
+    """What was seen of upstreams, as compact JSON."""
+    seen = [{"url": h.url, "up": h.up, "why": h.why, "checkedAt": h.checked_at, "since": h.since} for h in health]
+    return json.dumps(seen, separators=(",", ":"))
+
+
+def health_from_json(text: str) -> tuple[UpstreamHealth, ...]:
+    """Read ``health_to_json`` back. Raises ``ConfigurationError``."""
+    try:
+        items = [_fields(h, "url", "up", "why", "checkedAt", "since") for h in _list(_parse(text), "health")]
+        return tuple(
+            UpstreamHealth(
+                _text(h["url"], "url"),
+                _flag(h["up"], "up"),
+                _text(h["why"], "why"),
+                _whole(h["checkedAt"], "checkedAt"),
+                _whole(h["since"], "since"),
+            )
+            for h in items
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"the routes table holds states of upstreams that cannot be read: {error}") from error
 
 
 def _route_out(route: Route) -> dict[str, Any]:
@@ -165,6 +190,8 @@ def _target_out(target: Target) -> dict[str, Any]:
         out["headers"] = [_header_out(header) for header in target.headers]
     if target.webhook:
         out["webhook"] = True
+    if target.health:
+        out["health"] = target.health
     return out
 
 
@@ -175,7 +202,7 @@ def _target_in(item: object) -> Target:
         return FunctionTarget(str(function), _seconds(upstream["timeoutSeconds"]))
     if isinstance(item, dict) and "api" in item:
         return ApiTarget(_text(_fields(item, "api")["api"], "api"))
-    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader", optional=("headers", "webhook"))
+    upstream = _fields(item, "url", "timeoutSeconds", "secretHeader", optional=("headers", "health", "webhook"))
     headers = [_header_in(header, "value") for header in _list(upstream.get("headers", []), "headers")]
     if upstream["secretHeader"] is not None:
         headers.append(_header_in(upstream["secretHeader"]))
@@ -184,6 +211,7 @@ def _target_in(item: object) -> Target:
         _seconds(upstream["timeoutSeconds"]),
         tuple(headers),
         webhook=_flag(upstream.get("webhook", False), "webhook"),
+        health=_text(upstream.get("health", ""), "health"),
     )
 
 

@@ -35,12 +35,14 @@ class UpstreamTarget:
 
     ``url`` is an absolute URL whose path segments may be ``{param}``s of the route's pattern; ``headers`` take the
     place of the buyer's of the same name. ``webhook``: it starts a workflow, which is told its payment and tracked.
+    ``health``: a path on the same origin that answers 2xx while it is well.
     """
 
     url: str
     timeout_seconds: float
     headers: tuple[UpstreamHeader, ...] = ()
     webhook: bool = False
+    health: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,20 @@ class NetworkStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamHealth:
+    """What was seen at an URL. ``why`` is the status, or what stood in the way; times are Unix seconds.
+
+    ``since``: when it was first seen to be so.
+    """
+
+    url: str
+    up: bool
+    why: str
+    checked_at: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The routes table, read at once. ``version`` is 0 while nothing was ever applied, and so is ``applied_at``."""
 
@@ -154,6 +170,7 @@ class Snapshot:
     networks: tuple[NetworkStatus, ...] = field(default=())
     version: int = 0
     applied_at: int = 0
+    health: tuple[UpstreamHealth, ...] = ()
 
     def status(self, network: Network) -> NetworkStatus | None:
         """What is known of a network; ``None`` before the first check."""

@@ -24,4 +24,4 @@ def make_documents() -> Documents:
     settled_assets(settings, asset)
     table = RoutesTable(boto3.client("dynamodb", config=AWS), own.routes_table, settings.network_ids)
     facts = StackFacts(own.public_base_url, settings.networks, asset, () if remote is None else remote.urls)
-    return Documents(CatalogueCache(lambda: of_the_proxy(table.load()), time.time), facts)
+    return Documents(CatalogueCache(lambda: of_the_proxy(table.load_with_health()), time.time), facts)

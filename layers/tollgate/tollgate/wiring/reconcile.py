@@ -7,7 +7,9 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 
 from tollgate.edge.telemetry import PowertoolsJournal
+from tollgate.errors import ConfigurationError
 from tollgate.gateway.settling import Settling
+from tollgate.gateway.upstream import HttpUpstream
 from tollgate.ledger.books import Books
 from tollgate.ledger.discrepancies import Discrepancies
 from tollgate.ledger.dynamo import Table
@@ -16,6 +18,7 @@ from tollgate.ledger.refund_marks import RefundMarks
 from tollgate.ledger.routes import RoutesTable
 from tollgate.ledger.upfront import UpfrontLedger
 from tollgate.ledger.work import WorkList
+from tollgate.reconcile.health import HealthChecks
 from tollgate.reconcile.receipts import ReceiptCheck
 from tollgate.reconcile.receivers import Receivers
 from tollgate.reconcile.refunds import RefundVisits
@@ -24,7 +27,7 @@ from tollgate.reconcile.sweep import Sweep
 from tollgate.reconcile.unexplained import Unexplained
 from tollgate.reconcile.upfront import UpfrontVisits
 from tollgate.reconcile.visits import Visits
-from tollgate.settings import read_ledger_settings, read_refunds_begin, read_settings
+from tollgate.settings import read_allow_private, read_ledger_settings, read_refunds_begin, read_settings
 from tollgate.wiring.settler import make_refunder, make_settler
 from tollgate.wiring.shared import AWS, ConfiguredChains, SecretReader, new_token
 
@@ -68,10 +71,24 @@ class Reconciler:
         self.sweep = Sweep(WorkList(table), visits, time.time, self.journal)
         unexplained = Unexplained(rows, chains, time.time, self.journal)
         self.scan = Scan(rows, receivers, unexplained, chains, time.time, self.journal)
+        http = HttpUpstream(
+            allow_private=read_allow_private(os.environ),
+            clock=time.monotonic,
+            secrets=_no_secret,
+            max_answer_bytes=65_536,
+        )
+        self.health = HealthChecks(self.routes, http, time.time, self.journal)
 
     def run(self, deadline: float) -> int:
-        """Payments first, then the comparison with what time is left; returns how many payments were visited."""
+        """Payments first, then comparison and upstreams with what time is left; how many payments were visited."""
         try:
             return self.sweep.run(deadline)
         finally:
-            self.scan.run(deadline)
+            try:
+                self.scan.run(deadline)
+            finally:
+                self.health.run(deadline)
+
+
+def _no_secret(name: str) -> str:
+    raise ConfigurationError(f"the secret {name} is not reconcile's to read")

@@ -188,6 +188,7 @@ def _facts(route: Route) -> dict[str, str]:
     facts |= {
         "upstream": _upstream(upstream),
         "upstream timeout": f"{upstream.timeout_seconds:g} s",
+        "upstream health": upstream.health if isinstance(upstream, UpstreamTarget) else "",
         **_headers(upstream),
         "flow": route.flow.value,
         "limit per payer": "" if route.limits is None else rate(route.limits.per_payer),

@@ -36,14 +36,28 @@ def read_upstream(
         timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
         return read_function(fields.get("function"), timeout, facts, findings)
     place = "webhook" if "webhook" in node.fields else "url"
-    fields = fields_of(node, findings, (place,), ("timeoutSeconds", "headers", "secretHeader"))
+    fields = fields_of(node, findings, (place,), ("timeoutSeconds", "headers", "health", "secretHeader"))
     timeout = number_of(fields.get("timeoutSeconds"), findings, 0.1, 20, DEFAULT_TIMEOUT)
     headers = read_headers(fields, facts, findings)
     url = text_of(fields.get(place), findings)
     if url is None:
         return None
     _check_url(fields[place], url, params, facts, findings)
-    return UpstreamTarget(url, timeout, headers, webhook=place == "webhook")
+    return UpstreamTarget(
+        url, timeout, headers, webhook=place == "webhook", health=_health(fields.get("health"), findings)
+    )
+
+
+def _health(node: Node | None, findings: Findings) -> str:
+    """A path on the upstream's own origin, which reconcile may look at without knowing anything else."""
+    path = text_of(node, findings)
+    if node is None or path is None:
+        return ""
+    segments = path.split("/")
+    whole = path.startswith("/") and all(_LITERAL.fullmatch(s) and s not in (".", "..") for s in segments)
+    if not whole or "//" in path:
+        findings.add(node.line, node.at, "must be a path on the upstream's own origin, such as /healthz")
+    return path
 
 
 def _api(node: Node | None, facts: StackFacts, findings: Findings) -> ApiTarget | None:

@@ -13,6 +13,7 @@ from tollgate.gateway.catalogue import Catalogue, Route
 from tollgate.gateway.offers import extensions
 from tollgate.gateway.path_pattern import is_reserved
 from tollgate.gateway.pricing import format_dollars
+from tollgate.payment.health import health_url
 from tollgate.payment.networks import Asset, network_info
 from tollgate.payment.price_choice import PriceChoice
 from tollgate.wire import bazaar
@@ -30,6 +31,7 @@ class Listed:
     ``accepts`` is all that some request to it is offered; ``choice``, where it costs not the same for all, says which
     for what. ``computed_for``: it is computed, between the least and the most of ``accepts``, and an offer is good for
     at most so many seconds. ``input`` and ``output`` are its seller's declarations, or ``None``.
+    ``available``: whether it answered when it was last looked at, and when that was (Unix seconds), where it is known.
     """
 
     method: str
@@ -41,6 +43,7 @@ class Listed:
     mime_type: str
     input: Mapping[str, Any] | None
     output: Mapping[str, Any] | None
+    available: tuple[bool, int] | None = None
 
     @property
     def tiers(self) -> Iterator[tuple[str | None, tuple[Requirements, ...]]]:
@@ -77,6 +80,10 @@ class Listed:
             bound((r for r in self.accepts if (r.network, r.asset) == kind), key=lambda r: r.amount) for kind in kinds
         ]
 
+    def availability(self) -> dict[str, Any] | None:
+        """Whether what is behind it answered last, as JSON; it promises nothing of the next call."""
+        return None if self.available is None else {"up": self.available[0], "checkedAt": self.available[1]}
+
     def declaration(self) -> dict[str, Any]:
         """The ``bazaar`` extension for all paths of the route; it always says the method."""
         return bazaar.declaration(self.method, self.pattern, {}, self.input, self.output)
@@ -90,7 +97,12 @@ def listed(catalogue: Catalogue) -> tuple[Listed, ...]:
     """The routes to list, in the order of the seller's file."""
     payable = catalogue.payable_networks()
     found = ((route, _offered(route, payable)) for route in catalogue.snapshot.routes)
-    return tuple(_listed(route, accepts) for route, accepts in found if accepts and not is_reserved(route.pattern))
+    health = {seen.url: (seen.up, seen.checked_at) for seen in catalogue.snapshot.health}
+    return tuple(
+        _listed(route, accepts, health.get(health_url(route) or ""))
+        for route, accepts in found
+        if accepts and not is_reserved(route.pattern)
+    )
 
 
 def token_of(requirements: Requirements) -> Asset | None:
@@ -117,7 +129,7 @@ def _offered(route: Route, payable: Collection[Network]) -> tuple[Requirements, 
     return tuple(kept)
 
 
-def _listed(route: Route, accepts: tuple[Requirements, ...]) -> Listed:
+def _listed(route: Route, accepts: tuple[Requirements, ...], available: tuple[bool, int] | None) -> Listed:
     return Listed(
         route.method,
         route.pattern,
@@ -128,4 +140,5 @@ def _listed(route: Route, accepts: tuple[Requirements, ...]) -> Listed:
         route.mime_type,
         route.input,
         route.output,
+        available,
     )

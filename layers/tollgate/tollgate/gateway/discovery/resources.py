@@ -64,6 +64,8 @@ def item(one: Listed, base_url: str, applied_at: int) -> dict[str, Any]:
     }
     if (depends := one.depends_on()) is not None:
         out["dependsOn"] = depends
+    if (availability := one.availability()) is not None:
+        out["availability"] = availability
     if one.description:
         out["description"] = one.description
     if one.mime_type:

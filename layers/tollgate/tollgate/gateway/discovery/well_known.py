@@ -42,6 +42,8 @@ def _item(one: Listed, base_url: str) -> dict[str, Any]:
     }
     if (depends := one.depends_on()) is not None:
         out["dependsOn"] = depends
+    if (availability := one.availability()) is not None:
+        out["availability"] = availability
     if one.description:
         out["description"] = one.description
     return out
