@@ -61,6 +61,17 @@ PANELS = (
         _ours("proxy", "offer.made", "payment.claimed", "payment.settled", "payment.fulfilled"),
     ),
     Panel(
+        "Revenue",
+        "Dollars settled less what was reversed, as analytics counted them; `tollgate analytics show` is exact.",
+        _ours("counter", "analytics.counted.revenue_dollars"),
+        "currencyUSD",
+    ),
+    Panel(
+        "Events",
+        "Put on the bus, delivered to owners' webhooks, and deliveries that failed and are made again.",
+        (*_ours("publisher", "events.published"), *_ours("webhooks", "webhook.delivered", "webhook.failed")),
+    ),
+    Panel(
         "Not sold",
         "Refused payments, payers at their limit, upstreams that failed, and runs that were not charged.",
         _ours("proxy", "payment.refused", "payer.limited", "upstream.failed", "payment.released"),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,13 +19,13 @@ from tollgate.edge.telemetry import FAILURES, MILLISECONDS, OFFERS
 from tollgate.edge.traffic import CloudWatchTraffic
 from tollgate.errors import BadRequest
 from tollgate.gateway import analytics as module
-from tollgate.gateway.analytics import Analytics
+from tollgate.gateway.analytics import Analytics, in_dollars
 from tollgate.gateway.analytics_query import day_name
 from tollgate.gateway.messages import Request
 from tollgate.ledger.dynamo import Table
 from tollgate.ledger.tallies import Tallies
 from tollgate.payment.record import Move
-from tollgate.payment.tally import DAY_SECONDS, History
+from tollgate.payment.tally import DAY_SECONDS, Cell, History
 
 HOST = "api.example"
 HASH = "0x" + "11" * 32
@@ -247,3 +248,10 @@ def test_a_hundred_routes_are_asked_for_in_one_call(shop: Shop) -> None:
         shop.sold(route=f"GET /{number:03d}")
     assert len(shop.all()["traffic"]) == 80
     assert len({query["Id"] for query in shop.cloudwatch.asked[0]["MetricDataQueries"]}) == 480
+
+
+def test_only_dollars_are_added_up_as_dollars() -> None:
+    """A reversal is taken off; a token that is not known counts nothing."""
+    cell = Cell(1, MAP, "", "eip155:84532", ASSET.lower)
+    assert in_dollars(cell, {"settled_amount": 30_000, "reversed_amount": 10_000}) == Decimal("0.02")
+    assert in_dollars(replace(cell, asset="0x" + "99" * 20), {"settled_amount": 30_000}) == 0

@@ -235,3 +235,12 @@ def test_a98_a_real_stream_says_the_same(aws_endpoint: str) -> None:
     assert books
     assert revenue(sums) == sum(row["amount"] for row in books)
     assert sums["settled"] - sums.get("reversed", 0) == sum(row["payments"] for row in books)
+
+
+def test_what_is_added_is_heard_once(tallies: Tallies) -> None:
+    """For what is only watched: not again when the batch comes again."""
+    heard: list[Sums] = []
+    tallies._heard = lambda cell, sums: heard.append(dict(sums))
+    for _ in range(2):
+        tallies.count([some_history("a", *sold())])
+    assert heard == [{"claimed": 1, "settled": 1, "settled_amount": 7}]

@@ -6,6 +6,7 @@ the signature and from nothing else: a sale belongs to whoever owned its route w
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from tollgate.errors import BadRequest, ConfigurationError, Refusal
@@ -126,6 +127,15 @@ def _token(network: str, asset: str) -> tuple[str | None, int | None]:
     except ConfigurationError:
         return None, None
     return known.symbol, known.decimals
+
+
+def in_dollars(cell: Cell, sums: Mapping[str, int]) -> Decimal:
+    """The revenue of a cell whose token is a dollar's; 0 of another."""
+    try:
+        known = network_info(cell.network).asset(cell.asset)
+    except ConfigurationError:
+        return Decimal(0)
+    return Decimal(revenue(sums)).scaleb(-known.decimals) if known.dollar else Decimal(0)
 
 
 def _amount(atomic: int, decimals: int | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ read: a history that comes again, late, out of order, or again after half of its
 The index ``work`` lists the sums by month; what it lists is read again, consistently.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tollgate.ledger.dynamo import Item, LedgerUnavailable, Table, TransactionCancelled, Update, Value, Write
 from tollgate.payment.identity import PaymentId
@@ -25,11 +25,17 @@ _MOST_WRITES = 100
 _ATTEMPTS = 5
 
 
+def _nobody(cell: Cell, sums: Sums) -> None:
+    """Nobody listens."""
+
+
 class Tallies:
     """Over the analytics table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, heard: Callable[[Cell, Sums], None] = _nobody) -> None:
+        """``heard`` is told what was added, after it was: at most once, so for what is only watched."""
         self._table = table
+        self._heard = heard
 
     def count(self, histories: Iterable[History]) -> int:
         """Count what is not counted yet; returns how many moves that was.
@@ -64,6 +70,8 @@ class Tallies:
             except TransactionCancelled:
                 # Somebody else counted one of them meanwhile, or we did and the answer was lost (threat 41).
                 continue
+            for cell, more in sums.items():
+                self._heard(cell, more)
             return sum(len(h.moves) - marks.get(h.payment, 0) for h in new)
         raise LedgerUnavailable("the marks of what is counted kept moving")
 

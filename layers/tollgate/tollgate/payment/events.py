@@ -96,6 +96,8 @@ MEASURED: Mapping[Event, tuple[str, ...]] = MappingProxyType(
         # How long an upstream took, by route and by what it answered.
         Event.UPSTREAM_ANSWERED: ("took_seconds",),
         # How far behind the chain the comparison is with whoever it is the furthest, and what waits for a person.
+        # What was settled less what was reversed, of dollar tokens, as it was counted.
+        Event.ANALYTICS_COUNTED: ("revenue_dollars",),
         Event.RECONCILE_SCANNED: ("lag_seconds", "discrepancies"),
     }
 )
