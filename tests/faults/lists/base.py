@@ -500,8 +500,8 @@ SABOTAGES = (
     Sabotage(
         "the gas alarms look at a metric that nobody emits",
         "edge/telemetry.py",
-        "own.add_dimensions(service=own.service, network=str(network))",
-        'own.add_dimension("network", str(network))',
+        "own.add_dimensions(service=own.service, **of)",
+        "own.add_dimension(next(iter(of)), next(iter(of.values())))",
         "tests/template/test_alarms.py::test_every_alarm_of_ours_looks_at_a_metric_that_the_code_emits",
     ),
 )
