@@ -37,6 +37,7 @@ def test_the_functions_are_these() -> None:
         "settle",
         "supported",
         "verify",
+        "webhooks",
     ]
 
 
