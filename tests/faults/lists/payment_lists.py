@@ -47,4 +47,11 @@ SABOTAGES = (
         "safe = text",
         _HISTORY + "test_no_cell_of_the_csv_is_a_formula",
     ),
+    Sabotage(
+        "a made-up cursor is a bug of ours",
+        "ledger/history.py",
+        '":high": max(low, high)',
+        '":high": high',
+        _HISTORY + "test_whatever_the_bounds_are_a_list_is_answered",
+    ),
 )
