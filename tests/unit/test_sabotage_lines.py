@@ -1,4 +1,4 @@
-"""The lines that sabotages break stand where they are said to, seen by whoever changes one and not by CI's last stage."""
+"""The lines that sabotages break stand where they are said to: whoever changes one sees it at once."""
 
 from pathlib import Path
 
