@@ -151,6 +151,17 @@ def test_a_signature_for_another_domain_or_by_another_wallet_is_refused(function
         assert (refused.status, refused.json()["code"]) == (403, "sign_in_refused")
 
 
+def test_a_signature_for_another_stack_of_the_same_host_is_refused(functions: Functions, owner: Seat) -> None:
+    """A PublicBaseUrl may have a path, so a host may be that of two stacks; the signed uri tells them apart."""
+    body = json.dumps(mine(owner, "staged")).encode()
+    before = routes_of(functions)
+    for method, data, id in (("POST", body, change_id("POST", ROUTES, "", body)), ("GET", None, READ)):
+        for below in ("/staging", "/x"):
+            refused = owner.ask(method, ROUTES, data, header=sign_in(owner.account, id, below=below))
+            assert (refused.status, refused.json()["code"]) == (403, "sign_in_refused")
+    assert routes_of(functions) == before
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -36,10 +36,16 @@ def change_id(method: str, path: str, if_match: str, body: bytes) -> str:
 
 
 def sign_in(
-    account: LocalAccount, request_id: str, *, domain: str = HOST, age: float = 0, nonce: str | None = None
+    account: LocalAccount,
+    request_id: str,
+    *,
+    domain: str = HOST,
+    below: str = "",
+    age: float = 0,
+    nonce: str | None = None,
 ) -> str:
-    """A SIGN-IN-WITH-X header."""
-    how = {"domain": domain, "uri": f"https://{domain}/x402/admin/routes", "version": "1", "type": "eip191"}
+    """A SIGN-IN-WITH-X header for a stack ``below`` a path of the domain."""
+    how = {"domain": domain, "uri": f"https://{domain}{below}/x402/admin/routes", "version": "1", "type": "eip191"}
     how |= {"chainId": "eip155:84532", "requestId": request_id}
     return fresh_signature(account, how, now=time.time() - age, nonce=nonce)
 

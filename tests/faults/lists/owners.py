@@ -21,6 +21,13 @@ SABOTAGES = (
         _ATTACKS + "test_a_captured_header_makes_no_other_change",
     ),
     Sabotage(
+        "an owner's change on one stack is made on another of its host",
+        "gateway/admin/sign_in.py",
+        'if not fresh.sign_in.uri.startswith(f"{self.base_url}{_BELOW}"):',
+        "if False:",
+        _ATTACKS + "test_a_signature_for_another_stack_of_the_same_host_is_refused",
+    ),
+    Sabotage(
         "an owner's route is whoever's knows its id",
         "gateway/admin/routes.py",
         "if route.id == id and route.owner == owner:",

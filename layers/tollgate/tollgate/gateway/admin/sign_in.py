@@ -13,11 +13,13 @@ from typing import Any
 from tollgate.errors import BadRequest, Refusal
 from tollgate.gateway.fresh_signature import CLOCK_SKEW_SECONDS, MAX_AGE_SECONDS, FreshSignature
 from tollgate.wire.primitives import Address
+from tollgate.wire.reasons import Reason
 from tollgate.wire.sign_in_with_x import parse_sign_in, seconds_of
 
 # The requestId of a sign-in to read; never one of a change, nor a payment's id.
 READ = "x402-admin-read"
 _CHANGE = "x402-admin-change"
+_BELOW = "/x402/admin/"
 
 
 class AdminRefused(BadRequest):
@@ -74,6 +76,9 @@ class SignIns:
             raise AdminRefused(401, "sign_in_required", sentence, how, challenge)
         fresh = FreshSignature(parse_sign_in(header), self.domain)
         try:
+            # Another stack may stand below another path of the same host: a domain does not tell them apart.
+            if not fresh.sign_in.uri.startswith(f"{self.base_url}{_BELOW}"):
+                raise Refusal(Reason.SIGNATURE, "The sign-in is not accepted: its uri is not this API's.")
             fresh.check_signed(request_id, now)
         except Refusal as refused:
             raise AdminRefused(403, "sign_in_refused", refused.sentence, how) from refused
