@@ -21,7 +21,7 @@ from tollgate.ledger.routes import RoutesTable
 from tollgate.payment.function_names import FunctionName
 from tollgate.payment.networks import NetworkInfo
 from tollgate.payment.owners import Owner, check_path, overlap
-from tollgate.payment.routes import Route
+from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.primitives import Address, Network
 from tollgate_cli import receivers
 from tollgate_cli.aws import Aws
@@ -158,10 +158,18 @@ def _check_covers(owner: Owner, theirs: list[Route]) -> None:
             raise ConfigurationError(f"--path {owner.path}: its route {route.id} is at {route.pattern}")
         if missing := {terms.pay_to for terms in route.terms} - set(owner.pay_to):
             raise ConfigurationError(f"--pay-to: its route {route.id} is paid to {', '.join(map(str, missing))}")
+        if gone := _functions_of(route) - set(owner.functions):
+            raise ConfigurationError(f"--function: its route {route.id} needs {', '.join(sorted(gone))}")
         findings = Findings()
         limits_of(owner).check(route, Node(1, route.id, Kind.FIELDS), findings)
         for problem in findings.problems:
             raise ConfigurationError(f"--min-price: its route {route.id} {problem.sentence}")
+
+
+def _functions_of(route: Route) -> set[str]:
+    """Those that a route has invoked."""
+    sold = {route.upstream.function} if isinstance(route.upstream, FunctionTarget) else set()
+    return sold if route.computed is None else sold | {route.computed.function}
 
 
 def _least(text: str, facts: StackFacts) -> str:

@@ -11,8 +11,9 @@ from tollgate.ledger.dynamo import Put
 from tollgate.ledger.owners import OwnersTable, put
 from tollgate.ledger.payment_items import fee_keys
 from tollgate.ledger.routes import RoutesTable
+from tollgate.payment.computed_price import ComputedPrice
 from tollgate.payment.owners import Owner
-from tollgate.payment.routes import Route
+from tollgate.payment.routes import FunctionTarget, Route
 from tollgate.wire.primitives import Address
 
 OWNER, OTHER = "0x" + "aa" * 20, "0x" + "bb" * 20
@@ -117,6 +118,22 @@ def test_terms_that_its_routes_do_not_meet_are_refused(operator: Operator, terms
     registered(operator)
     _, err = operator.run("owner", "set", OWNER, *terms, code=1)
     assert "its route tea" in err
+
+
+@pytest.mark.parametrize("use", ["upstream", "price"])
+def test_a_function_that_its_routes_run_is_not_taken_away_beneath_them(operator: Operator, use: str) -> None:
+    """``owner set`` says all terms at once: one without the function would leave it for sale."""
+    operator.apply(FILE)
+    operator.run("owner", "set", OWNER, "--path", "/acme")
+    theirs, arn = registered(operator), "arn:aws:lambda:us-east-1:123456789012:function:tea"
+    if use == "upstream":
+        runs = replace(theirs, upstream=FunctionTarget(arn, 5.0))
+    else:
+        runs = replace(theirs, accepts=(), computed=ComputedPrice(arn, theirs.accepts, theirs.accepts))
+    snapshot = operator.routes.load()
+    operator.routes.replace([runs if route == theirs else route for route in snapshot.routes], snapshot.version, NOW)
+    _, err = operator.run("owner", "set", OWNER, "--path", "/acme", code=1)
+    assert f"--function: its route tea needs {arn}" in err
 
 
 def test_an_owner_and_a_seller_elsewhere_are_not_paid_at_one_address(operator: Operator) -> None:
