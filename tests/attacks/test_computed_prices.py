@@ -15,6 +15,7 @@ from tollgate.gateway.catalogue import merge
 from tollgate.gateway.dialing import FailureKind, UpstreamFailed
 from tollgate.payment.computed_price import ComputedPrice, sealed
 from tollgate.payment.events import Event
+from tollgate.payment.routes import UpstreamTarget
 from tollgate.payment.states import State
 from tollgate.wiring.upstreams import make_functions
 
@@ -237,7 +238,7 @@ def test_v1_is_not_offered_what_it_could_not_pay(world: World, pricer: Pricer) -
     assert world.upstream.runs == 0
 
 
-@pytest.mark.parametrize("becomes", ["other bounds", "fixed", "free", "computed by another"])
+@pytest.mark.parametrize("becomes", ["other bounds", "fixed", "free", "computed by another", "renamed"])
 def test_an_apply_does_not_void_an_offer_that_somebody_holds(world: World, pricer: Pricer, becomes: str) -> None:
     """Rule 8: what was offered before stays acceptable until it expires; to no new price's disadvantage."""
     ends = [str(int(world.clock()) + seconds) for seconds in (60, 110)]
@@ -246,6 +247,11 @@ def test_an_apply_does_not_void_an_offer_that_somebody_holds(world: World, price
     changes: dict[str, dict[str, Any]] = {
         "other bounds": {"computed": computed(world, low=(replace(world.requirements, amount=HIGH),))},
         "computed by another": {"computed": computed(world, function="other")},
+        "renamed": {
+            "id": "atlas",
+            "pattern": "/maps/{town}",
+            "upstream": UpstreamTarget(f"{world.upstream_url}/maps/{{town}}", 5.0),
+        },
         "fixed": {"computed": None, "accepts": (world.requirements,)},
         "free": {"computed": None, "free": True},
     }

@@ -20,6 +20,13 @@ SABOTAGES = (
         _TESTS + "test_a17_an_offer_is_good_for_its_own_request_only",
     ),
     Sabotage(
+        "renaming a route voids the offers that somebody holds",
+        "gateway/price_answer.py",
+        'if name not in ("route", "params")}',
+        "}",
+        _TESTS + "test_an_apply_does_not_void_an_offer_that_somebody_holds",
+    ),
+    Sabotage(
         "an offer never expires",
         "payment/computed_price.py",
         "if found is None or now > int(found[1]):",

@@ -4,8 +4,9 @@
                "query":"tone=formal","parameters":{"tone":["formal"]},"body":{"text":"..."}}
     answers   {"price":"$0.012"}     {"amount":"12000"}     {"price":"$0.012","validSeconds":30}
 
-``price`` is in dollars, for tokens that are dollars; ``amount`` is in atomic units. The question is also what a quote
-is bound to (``payment.computed_price``): two requests that the function cannot tell apart cost the same.
+``price`` is in dollars, for tokens that are dollars; ``amount`` is in atomic units. What the question says of the
+request is also what a quote is bound to (``payment.computed_price``): two requests that the function cannot tell apart
+cost the same.
 """
 
 import json
@@ -55,6 +56,15 @@ def question(match: Match, raw_query: str, body: dict[str, Any]) -> bytes:
         "body": body,
     }
     return json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()
+
+
+def bound(asked: bytes) -> bytes:
+    """What a quote for a question is bound to: all but the names that the seller gave the route and its params.
+
+    Buyers see neither, and an apply that changes them leaves what was offered acceptable (rule 8).
+    """
+    request = {name: value for name, value in json.loads(asked).items() if name not in ("route", "params")}
+    return json.dumps(request, sort_keys=True, separators=(",", ":")).encode()
 
 
 def read_answer(returned: bytes) -> PriceAnswer:

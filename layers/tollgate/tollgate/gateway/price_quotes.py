@@ -13,7 +13,7 @@ from tollgate.gateway.catalogue import Match
 from tollgate.gateway.dialing import UpstreamFailed
 from tollgate.gateway.messages import Request
 from tollgate.gateway.outcomes import Kind, Outcome
-from tollgate.gateway.price_answer import question, read_answer
+from tollgate.gateway.price_answer import bound, question, read_answer
 from tollgate.gateway.price_selection import body_fields
 from tollgate.payment.computed_price import ComputedPrice, as_sealed, sealed
 from tollgate.payment.events import Event, Journal
@@ -79,7 +79,7 @@ class Quotes:
             if terms is None:
                 continue
             asked = question(match, request.raw_query, body_fields(computed.fields, request))
-            found = as_sealed(terms, accepted.extra[QUOTE], asked, self._key(), now)
+            found = as_sealed(terms, accepted.extra[QUOTE], bound(asked), self._key(), now)
             if found is not None:
                 return replace(match, route=replace(route, accepts=(*route.accepts, found)))
         return match
@@ -100,7 +100,7 @@ class Quotes:
             raise PriceUnavailable("answer_unusable") from error
         expires = int(self.clock()) + min(computed.valid_seconds, answer.valid_seconds or computed.valid_seconds)
         return tuple(
-            sealed(replace(low, amount=min(max(amount, low.amount), high.amount)), asked, key, expires)
+            sealed(replace(low, amount=min(max(amount, low.amount), high.amount)), bound(asked), key, expires)
             for low, high, amount in zip(computed.low, computed.high, amounts, strict=True)
         )
 
