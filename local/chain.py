@@ -40,7 +40,19 @@ class Chain:
         self._ids = itertools.count(1)
 
     def rpc(self, method: str, *params: Any) -> Any:
-        """One JSON-RPC call. Raises ``RpcFailed``."""
+        """One JSON-RPC call. Raises ``RpcFailed``.
+
+        A transaction is waited for where it is mined at once: anvil answers with its hash some moments before.
+        """
+        result = self._call(method, *params)
+        if method in ("eth_sendTransaction", "eth_sendRawTransaction") and self._call("anvil_getAutomine"):
+            # One with a gap before it, or a fee too low, stays where it is.
+            deadline = time.monotonic() + 1
+            while self._call("eth_getTransactionReceipt", result) is None and time.monotonic() < deadline:
+                time.sleep(0.005)
+        return result
+
+    def _call(self, method: str, *params: Any) -> Any:
         call = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         answer = self._http.request(
             "POST", self.url, body=json.dumps(call), headers={"Content-Type": "application/json"}

@@ -39,7 +39,7 @@ def test_an_owner_registers_a_route_that_is_bought(stack: LocalStack, buyer: Loc
         (code, made), (again, changed) = register(), register()
         assert (code, again, changed["version"]) == (0, 0, int(str(made["version"])) + 1)
         # Otherwise it is seen within half a minute.
-        stack.kill_runtimes("proxy")
+        stack.kill_runtimes(stack.deployed.proxy_function)
         payment = signed(stack, buyer, "/acme/tea/green")
         assert payment["accepted"]["payTo"] == owner.address
         assert get(stack, "/acme/tea/green", payment).status == 200

@@ -28,7 +28,7 @@ def test_a_second_payment_gets_the_firsts_pending_and_then_its_answer(world: Wor
     world.settler.down = False
     served = world.request(payment=second, source=ELSEWHERE)
     if served.status == 503:
-        world.skew += 60
+        world.skew += 15
         world.reconcile()
         served = world.request(payment=second, source=ELSEWHERE)
     assert served.status == 200
