@@ -14,6 +14,7 @@ from tollgate.gateway.admin import routes
 from tollgate.gateway.admin.routes import MOST_CHANGES
 from tollgate.ledger.registered import RegisteredRoutes
 from tollgate.ledger.routes import RoutesTable
+from tollgate.payment.route_json import routes_to_json
 
 ROUTES = "/x402/admin/routes"
 CHANGES = "/x402/admin/changes"
@@ -209,6 +210,26 @@ def test_changes_are_not_made_without_end(functions: Functions, seat: Seat) -> N
     refused = seat.ask("POST", ROUTES, declared())
     assert (refused.status, refused.json()["code"]) == (429, "too_many_changes")
     assert 0 < int(refused.headers["retry-after"]) <= 201
+
+
+def test_an_owner_leaves_room_for_others(functions: Functions, seat: Seat) -> None:
+    """Each change keeps the former price payable, and all routes of all owners share one item."""
+    seat.admit(max_routes=1)
+
+    def tiers(cents: int) -> dict[str, Any]:
+        sizes = {f"size{n}": f"$0.{cents + n:03}" for n in range(20)}
+        return declared(price={"by": "query.size", "tiers": sizes})
+
+    answer = seat.ask("POST", ROUTES, tiers(100))
+    assert answer.status == 201, answer.body
+    for cents in range(200, 215):
+        answer = seat.ask("PUT", f"{ROUTES}/tea", tiers(cents), version=answer.json()["version"])
+        if answer.status != 200:
+            break
+    assert (answer.status, answer.json()["code"]) == (409, "routes_too_large")
+    (route,) = table(functions).load().routes
+    assert len(routes_to_json([route])) <= 32_768
+    assert seat.ask("DELETE", f"{ROUTES}/tea", version=route.revision).status == 204
 
 
 def test_a_request_that_nobody_signed_is_told_what_to_sign(functions: Functions) -> None:

@@ -70,4 +70,11 @@ SABOTAGES = (
         "log = self._log_row(payment, proof); [self._table.write(write) for write in self._fee(payment, 1)]",
         "tests/contract/ledger/test_fees.py::test_the_fee_is_booked_once_with_the_payment",
     ),
+    Sabotage(
+        "one owner may take all the room for routes",
+        "gateway/admin/routes.py",
+        "    if size > most:\n",
+        "    if False:\n",
+        _ADMIN + "test_an_owner_leaves_room_for_others",
+    ),
 )

@@ -24,6 +24,7 @@ from tollgate.ledger.owners import OwnerRow
 from tollgate.ledger.routes import CatalogueFull
 from tollgate.payment.events import Event, Journal
 from tollgate.payment.revisions import Revision, RouteChange
+from tollgate.payment.route_json import routes_to_json
 from tollgate.payment.routes import Route, Snapshot
 from tollgate.wire import headers
 from tollgate.wire.primitives import Address
@@ -33,6 +34,9 @@ CHANGES_PATH = "/x402/admin/changes"
 PAGE = 20
 _SCANNED = 100
 _TRIES = 5
+# What an owner may take of the one item that all routes share, former prices included: for each route that it may
+# have, and at least.
+_BYTES_A_ROUTE, _BYTES_AT_LEAST = 4_096, 32_768
 # Within the five minutes for which a sign-in is good; the item that remembers them stays small.
 MOST_CHANGES = 60
 _VERSION = re.compile(r'"([1-9][0-9]{0,14})"')
@@ -196,6 +200,8 @@ class OwnedRoutes:
                 route = made
             merged = merge(snapshot.routes, wanted, now)
             Catalogue(Snapshot(merged))
+            if route is not None:
+                _check_room(merged, row)
             declaration = None if route is None else _normal(request.body, route.id)
             change = _recorded(snapshot.routes, merged, route, declaration)
             try:
@@ -238,6 +244,18 @@ class OwnedRoutes:
                 if change.owner == owner and change.id == id:
                     return revision, change
         return None
+
+
+def _check_room(routes: Iterable[Route], row: OwnerRow) -> None:
+    """One owner leaves the others room, however often it changes what it has."""
+    size = len(routes_to_json([route for route in routes if route.owner == row.owner.address]).encode())
+    most = max(_BYTES_AT_LEAST, _BYTES_A_ROUTE * row.owner.max_routes)
+    if size > most:
+        raise _conflict(
+            "routes_too_large",
+            f"Your routes, with the prices that they had within the last minutes, take {size} bytes of {most}: wait"
+            " until those prices are over, or declare fewer tiers and networks.",
+        )
 
 
 def _recorded(
