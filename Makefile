@@ -15,7 +15,7 @@ TESTS ?= tests
 # More than two processors: the tests wait for blocks and leases half of their time.
 WORKERS ?= 3
 # Suites with targets of their own.
-SLOW := faults kills prove/test_side_by_side.py
+SLOW := conformance faults kills prove/test_side_by_side.py
 STACK ?= tollgate
 BENCH ?=
 PROVE ?=
@@ -24,10 +24,10 @@ READY := $(VENV)/.ready
 MINISTACK := .venv-ministack/.ready
 NODE := node_modules/.ready
 
-.PHONY: help setup demo example serve sam-local test check lint format types imports template faults crash interleavings kills beside prove slow bench relayer networks dashboards threats lock clean
+.PHONY: help setup demo example serve sam-local test check lint format types imports template conformance faults crash interleavings kills beside prove slow bench relayer networks dashboards threats lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) $(MINISTACK) $(NODE) ## install the tools into this checkout (the other commands do it by themselves)
 
@@ -68,6 +68,9 @@ interleavings: setup ## walk every schedule of two and three requests, effect by
 
 crash: setup ## kill every effect of every scenario, alone and in all pairs, and check the promises (`make test` has a sample)
 	@TOLLGATE_CRASH=all $(PY) -m pytest -n $(WORKERS) tests/crash
+
+conformance: setup ## the checks of x402-conformance, re-made for EVM, each with the builds that it must catch
+	@$(PY) -m pytest -n $(WORKERS) tests/conformance
 
 faults: setup ## break each rule on purpose, one at a time, and see its test fail
 	@$(PY) -m pytest -n $(WORKERS) tests/faults

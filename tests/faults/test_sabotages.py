@@ -39,6 +39,7 @@ def servers(aws_endpoint: str, shared_chain: Chain) -> dict[str, str]:
     return {"TOLLGATE_TEST_AWS": aws_endpoint, "TOLLGATE_TEST_CHAIN": shared_chain.url}
 
 
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda s: s.name.replace(" ", "-"))
 def test_a_sabotage_is_caught_by_its_test(sabotage: Sabotage, servers: dict[str, str], tmp_path: Path) -> None:
     """The line still stands where the sabotage expects it, and breaking it turns the named test red."""
@@ -48,7 +49,11 @@ def test_a_sabotage_is_caught_by_its_test(sabotage: Sabotage, servers: dict[str,
     source = target.read_text()
     assert source.count(sabotage.old) == 1, "the sabotaged line has changed: mend the sabotage"
     target.write_text(source.replace(sabotage.old, sabotage.new))
-    ran = run_on(tmp_path, ["-x", "--timeout=100", sabotage.test], servers, tmp_path / "printed", 150)
+    # A race that a broken line opens is not lost every time: surviving means surviving each of three runs.
+    for _ in range(3):
+        ran = run_on(tmp_path, ["-x", "--timeout=100", sabotage.test], servers, tmp_path / "printed", 150)
+        if ran.code != 0:
+            break
     assert ran.code == TESTS_FAILED, f"survived, or could not run ({ran.code}):\n{ran.printed[-4000:]}"
 
 

@@ -22,7 +22,7 @@ OPERATIONS = 18
 WITHOUT = ("/x402/config", "/x402/facilitator/openapi[.]json", "/[.]well-known/x402", "/openapi[.]json", "/llms[.]txt")
 # challenge, payments, payment, receipt, did, verify, settle, supported; nothing made up gets through the others
 FUZZED = 8
-EXAMPLES = 15  # per operation and phase
+EXAMPLES = 10  # per operation and phase
 # The methods of API Gateway's HTTP APIs: what it does with another one, such as TRACE, is not ours.
 # For challenge a 402 is success; a made-up path has no offer, or no one meaning. A made-up payment is
 # nobody's, and nobody guesses a link.

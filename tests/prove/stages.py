@@ -41,7 +41,13 @@ class Ran:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("attacks", "every threat's tests", ("tests/attacks", "tests/conformance"), in_test=True),
+    Stage("attacks", "every threat's tests", ("tests/attacks",), in_test=True),
+    Stage(
+        "conformance",
+        "the checks of x402-conformance, each with builds that it must catch",
+        ("tests/conformance",),
+        workers=3,
+    ),
     # Each waits a good part of its time: for servers, for blocks.
     Stage("faults", "one-line sabotages, each caught by its test", ("tests/faults",), workers=4),
     Stage(
