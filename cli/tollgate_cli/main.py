@@ -202,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     examine.set_defaults(command="doctor")
 
     relayer = groups.add_parser(
-        "relayer", parents=[common, stack], help="print the relayers' addresses and gas balances"
+        "relayers", aliases=["relayer"], parents=[common, stack], help="print the relayers' addresses and gas balances"
     )
     relayer.set_defaults(command="relayer")
 

@@ -210,7 +210,7 @@ def test_relayer_prints_addresses_and_balances(operator: Operator) -> None:
     assert f"base-sepolia   {RELAYER}  1.5 ETH\n" in out
     assert f"base           {none['address']}  0 ETH\n" in out
     assert "base is left out of the offers" in err
-    document = json.loads(operator.run("relayer", "--json")[0])
+    document = json.loads(operator.run("relayers", "--json")[0])
     assert document["networks"][0]["relayers"] == [{"address": str(RELAYER), "balanceWei": "1500000000000000000"}]
     assert operator.functions.invoked[-1] == ("settle", {"op": "relayers"})
 
