@@ -81,7 +81,7 @@ def in_javascript(secret: str, headers: dict[str, str], body: bytes, now: int) -
 
 
 @pytest.mark.parametrize("verify", [in_python, in_javascript])
-def test_the_documented_verification_takes_a_real_delivery_and_nothing_else(
+def test_a103_the_documented_verification_takes_a_real_delivery_and_nothing_else(
     receiver: Receiver, verify: Callable[[str, dict[str, str], bytes, int], bool]
 ) -> None:
     """With the new secret and the old one; not another body, another id, another secret, or an old one again."""
@@ -99,7 +99,7 @@ def test_the_documented_verification_takes_a_real_delivery_and_nothing_else(
     assert not verify(NEW, sent, body, NOW + 301)
 
 
-def test_an_event_goes_to_its_owner_and_to_nobody_else(receiver: Receiver) -> None:
+def test_a103_an_event_goes_to_its_owner_and_to_nobody_else(receiver: Receiver) -> None:
     """The default takes what no owner of the secret owns; without it that concerns nobody."""
     receiver.held = {OWNER.upper().replace("0X", "0x"): {"url": f"{receiver.server.url}/mine", "secrets": [NEW]}}
     assert receiver.send(owner=OWNER)
@@ -131,7 +131,7 @@ def test_what_a_receiver_says_at_length_is_not_read(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.8", "::1", "::ffff:10.0.0.8", "fd00::1"])
-def test_a87_no_event_is_sent_to_a_private_address(address: str) -> None:
+def test_a87_a103_no_event_is_sent_to_a_private_address(address: str) -> None:
     """By the same dialing code as an upstream: the name's addresses are checked, and it is connected to those."""
     asked: list[str] = []
 

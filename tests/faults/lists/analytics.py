@@ -54,7 +54,7 @@ SABOTAGES = (
         "gateway/webhooks.py",
         "return self.by_owner.get(owner) or self.by_owner.get(DEFAULT)",
         "return next(iter(self.by_owner.values()), None)",
-        _WEBHOOKS + "test_an_event_goes_to_its_owner_and_to_nobody_else",
+        _WEBHOOKS + "test_a103_an_event_goes_to_its_owner_and_to_nobody_else",
     ),
     Sabotage(
         "a record that cannot be read is lost without a word",

@@ -26,7 +26,7 @@ def test_while_secrets_are_rotated_both_sign() -> None:
 
 
 @pytest.mark.parametrize("change", [(ID + "x", AT, BODY), (ID, AT + 1, BODY), (ID, AT, BODY + b" ")])
-def test_id_time_and_body_are_all_signed(change: tuple[str, int, bytes]) -> None:
+def test_a103_id_time_and_body_are_all_signed(change: tuple[str, int, bytes]) -> None:
     """None of them can be another's."""
     assert signed_headers(*change, [parse_secret(SECRET)])["webhook-signature"] != SIGNATURE
 
