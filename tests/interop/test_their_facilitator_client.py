@@ -124,10 +124,15 @@ def test_a61_what_a_key_does_not_cover_is_refused_without_asking_the_chain(
 ) -> None:
     """An ordinary answer with a reason, which the SDK hands on; no RPC call."""
     payload, requirements = _payment(stack, buyer, 2, **changes)
-    if operation == "verify":
-        assert client.verify(payload, requirements).invalid_reason == "invalid_payment_requirements"
-    else:
-        assert client.settle(payload, requirements).error_reason == "invalid_payment_requirements"
+    # Reconcile's minute may fall into one of three, not into each.
+    for _ in range(3):
+        stack.gate.clear()
+        if operation == "verify":
+            assert client.verify(payload, requirements).invalid_reason == "invalid_payment_requirements"
+        else:
+            assert client.settle(payload, requirements).error_reason == "invalid_payment_requirements"
+        if not stack.gate.calls:
+            break
     assert stack.gate.calls == {}
 
 
@@ -135,7 +140,12 @@ def test_a61_what_a_key_does_not_cover_is_refused_without_asking_the_chain(
 def test_a61_without_a_key_the_client_hears_401(stack: LocalStack, buyer: LocalAccount, operation: str) -> None:
     """Also with a key that was never given out; the chain is not asked."""
     payload, requirements = _payment(stack, buyer, 2)
-    for key in ("", "tg_client_" + "A" * 43, "tg_nobody_" + "A" * 43):
-        with client_of(stack, key) as client, pytest.raises(ValueError, match=r"\(401\)"):
-            getattr(client, operation)(payload, requirements)
+    # Reconcile's minute may fall into one of three, not into each.
+    for _ in range(3):
+        stack.gate.clear()
+        for key in ("", "tg_client_" + "A" * 43, "tg_nobody_" + "A" * 43):
+            with client_of(stack, key) as client, pytest.raises(ValueError, match=r"\(401\)"):
+                getattr(client, operation)(payload, requirements)
+        if not stack.gate.calls:
+            break
     assert stack.gate.calls == {}
